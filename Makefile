@@ -1,0 +1,43 @@
+# make demo / make test: on a fresh Debian machine these install what they need, then run. `make help` lists all.
+SHELL := /bin/bash
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --upgrade
+
+.PHONY: help setup demo test check bench lock clean
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Debian packages, virtual environment, locked dependencies
+
+$(STAMP): packaging/locks/dev.txt packaging/locks/build.txt packaging/install-debian-packages
+	@packaging/install-debian-packages
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install -q --require-hashes -r packaging/locks/build.txt
+	$(BIN)/pip install -q --require-hashes --no-build-isolation -r packaging/locks/dev.txt
+	$(BIN)/pip install -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; ONCE=1 ends by itself
+	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
+
+test: $(STAMP) ## unit, contract and integration tests, on a real redis-server and mastodon-mock
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## lint, format, types, import contract, coverage floor
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(STAMP) ## the figures that README states
+	@$(BIN)/python benchmarks/rules.py
+
+lock: $(STAMP) ## pin and hash the newest allowed versions
+	$(BIN)/pip install -q uv
+	$(UV_LOCK) packaging/locks/build.in -o packaging/locks/build.txt
+	$(UV_LOCK) pyproject.toml -o packaging/locks/run.txt
+	$(UV_LOCK) pyproject.toml --group dev -o packaging/locks/dev.txt
+
+clean: ## the virtual environment and what builds leave
+	rm -rf $(VENV) build dist .coverage htmlcov

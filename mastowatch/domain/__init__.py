@@ -1,0 +1,1 @@
+"""Decides, touches nothing: no clock, network, file, Redis, settings or logging."""

@@ -1,0 +1,1 @@
+"""What the world looks like to MastoWatch: protocols and frozen values, no code."""

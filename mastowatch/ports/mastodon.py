@@ -1,0 +1,55 @@
+"""The port to a Mastodon server: what MastoWatch asks of it, and nothing else.
+
+Every method may raise MastodonUnreachable, MastodonRateLimited, BudgetExhausted, MastodonAuthError,
+MastodonNotFound and MastodonRefused from ``mastowatch.errors``. Source: docs.joinmastodon.org/methods/.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Status
+
+# What a request is for decides how much of the shared budget it may use up: a sweep leaves room for a poll,
+# a poll for judging, and judging for filing a report.
+Purpose = Literal["sweep", "poll", "judge", "report"]
+
+
+class Mastodon(Protocol):
+    """A Mastodon server as a moderation bot sees it."""
+
+    def me(self) -> Account:
+        """Return the bot's own account (never judged, never reported)."""
+        ...
+
+    def newest_accounts(self, origin: Origin) -> AccountPage:
+        """Return the newest page of known accounts; not in the paging family of the rate limits."""
+        ...
+
+    def accounts_above(self, origin: Origin, min_id: str) -> AccountPage:
+        """Return the page right above ``min_id``, without a gap; walk up with its highest id."""
+        ...
+
+    def accounts_below(self, origin: Origin, max_id: str | None) -> AccountPage:
+        """Return the page right below ``max_id`` (None: from the top); walk down with its lowest id."""
+        ...
+
+    def account(self, account_id: str) -> Account:
+        """Return one account with its role and moderation state."""
+        ...
+
+    def account_statuses(self, account_id: str) -> tuple[Status, ...]:
+        """Return up to 40 of its newest public and unlisted posts, newest first."""
+        ...
+
+    def status(self, status_id: str) -> Status:
+        """Return one public or unlisted post; MastodonNotFound for any other."""
+        ...
+
+    def file_report(self, request: ReportRequest) -> Receipt:
+        """File a report. Never repeated by the adapter: a lost answer raises MastodonUnreachable."""
+        ...
+
+    def find_report(self, account_id: str, marker: str) -> Receipt | None:
+        """Return the bot's own report on ``account_id`` whose comment holds ``marker``, open or resolved."""
+        ...

@@ -1,0 +1,135 @@
+"""The ports to what MastoWatch remembers. All of it may raise StoreUnavailable.
+
+Times are passed in as epoch seconds; nothing here asks the hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+
+
+class Claims(Protocol):
+    """Who may file the one report on an account, and how far that got."""
+
+    def get(self, account_id: str) -> Claim | None:
+        """Return the claim, if there is one."""
+        ...
+
+    def plan(self, account_id: str, marker: str, now: float) -> Claim:
+        """Return the existing claim, or plan a new one with ``marker``, in one atomic step."""
+        ...
+
+    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
+        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; False when someone else was first."""
+        ...
+
+    def filed(self, account_id: str, report_id: str, now: float) -> None:
+        """Record that Mastodon has the report."""
+        ...
+
+    def failed(self, account_id: str, reason: str, now: float) -> None:
+        """Record that Mastodon refused the report; nothing was filed."""
+        ...
+
+
+class Cursors(Protocol):
+    """How far each walk has come; a cursor outlives restarts."""
+
+    def get(self, name: str) -> str | None:
+        """Return the id the walk ``name`` has reached."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Remember it."""
+        ...
+
+    def clear(self, name: str) -> None:
+        """Forget it: the next walk begins at its start."""
+        ...
+
+
+class Locks(Protocol):
+    """Short-lived locks with an owner: only the owner releases, and a dead owner's lock runs out."""
+
+    def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
+        """Return True if ``owner`` now holds ``name`` for at most ``ttl_s`` seconds."""
+        ...
+
+    def release(self, name: str, owner: str) -> None:
+        """Release it if ``owner`` still holds it."""
+        ...
+
+
+class Judged(Protocol):
+    """What an account looked like when it was last judged, so that an unchanged one costs no request."""
+
+    def fingerprints(self, account_ids: Iterable[str]) -> dict[str, str]:
+        """Return the known fingerprints by account id."""
+        ...
+
+    def remember(self, account_id: str, fingerprint: str) -> None:
+        """Keep it for a week."""
+        ...
+
+
+class Cases(Protocol):
+    """The latest judgements, bounded in number."""
+
+    def put(self, case: Case) -> None:
+        """Store the account's one case, replacing the one before."""
+        ...
+
+    def get(self, account_id: str) -> Case | None:
+        """Return the case of an account."""
+        ...
+
+    def latest(self, limit: int, offset: int = 0) -> tuple[Case, ...]:
+        """Return the cases judged last, newest first."""
+        ...
+
+    def count(self) -> int:
+        """Return how many cases are kept."""
+        ...
+
+
+class Switches(Protocol):
+    """The panic stop, as set by a person at run time."""
+
+    def panic_stop(self) -> bool:
+        """Return whether it is on; raises StoreUnavailable when that can't be read: the caller stops."""
+        ...
+
+    def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
+        """Switch it, recording who did it and when."""
+        ...
+
+    def describe_panic_stop(self) -> str:
+        """Return "off" or "on since ... by ..." for people."""
+        ...
+
+
+class Tally(Protocol):
+    """Counters over all processes: accounts seen, judged, reported, API requests by purpose."""
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Count."""
+        ...
+
+    def read(self) -> Counters:
+        """Return all counters."""
+        ...
+
+
+class History(Protocol):
+    """A bounded time series of each queue."""
+
+    def record(self, points: Iterable[QueuePoint]) -> None:
+        """Append points; the oldest fall off."""
+        ...
+
+    def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
+        """Return the newest points, oldest first."""
+        ...

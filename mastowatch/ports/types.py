@@ -1,0 +1,184 @@
+"""The frozen values that cross every port: what the world looks like to MastoWatch.
+
+Ids are Mastodon's own, as strings. Times are aware datetimes in UTC. Texts ending in ``_html`` are HTML as
+Mastodon serves it, everything else is plain text. No e-mail address, IP or private post fits into any of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Origin = Literal["local", "remote"]
+Visibility = Literal["public", "unlisted", "private", "direct"]
+Category = Literal["spam", "violation", "legal", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of a profile's table; ``value_html`` often holds a link."""
+
+    name: str
+    value_html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A public profile with what moderation needs to know of it.
+
+    ``domain`` is None for a local account. ``acct`` is ``name`` or ``name@domain``. ``discovered_at`` is when
+    this server first saw the account, read from its id; None where ids carry no time.
+    ``staff`` is true when its role highlights it or grants any moderation right.
+    """
+
+    id: str
+    acct: str
+    username: str
+    domain: str | None
+    display_name: str
+    note_html: str
+    url: str
+    created_at: datetime
+    discovered_at: datetime | None = None
+    last_status_at: datetime | None = None
+    fields: tuple[Field, ...] = ()
+    followers: int = 0
+    following: int = 0
+    statuses: int = 0
+    bot: bool = False
+    staff: bool = False
+    suspended: bool = False
+    silenced: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Where the account lives."""
+        return "local" if self.domain is None else "remote"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An attachment; ``blurhash`` tells near-identical pictures, ``description`` is its alt text."""
+
+    kind: str
+    description: str = ""
+    blurhash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One public or unlisted post. ``mentions`` are accts, ``tags`` are names without the #."""
+
+    id: str
+    account_id: str
+    created_at: datetime
+    content_html: str = ""
+    spoiler_text: str = ""
+    visibility: Visibility = "public"
+    language: str | None = None
+    url: str = ""
+    in_reply_to_account_id: str | None = None
+    mentions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    reblog: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """One page of accounts, newest id first. ``limit`` is the page size asked for, ``full`` if more may follow."""
+
+    accounts: tuple[Account, ...]
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
+
+    account_id: str
+    comment: str
+    marker: str
+    status_ids: tuple[str, ...] = ()
+    category: Category = "spam"
+    rule_ids: tuple[str, ...] = ()
+    forward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Mastodon's own id of a filed report."""
+
+    report_id: str
+    status_ids: tuple[str, ...] = ()
+
+
+ClaimState = Literal["planned", "sent", "filed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+
+    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    """
+
+    account_id: str
+    marker: str
+    state: ClaimState
+    changed_at: float
+    owner: str = ""
+    report_id: str = ""
+    reason: str = ""
+
+
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReason:
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+
+    rule_id: str
+    rule_name: str
+    weight: float
+    shadow: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+
+    account_id: str
+    acct: str
+    url: str
+    level: Literal["none", "watch", "report"]
+    score: float
+    shadow_score: float
+    outcome: CaseOutcome
+    why: str
+    judged_at: float
+    reasons: tuple[CaseReason, ...] = ()
+    report_id: str = ""
+    marker: str = ""
+    status_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePoint:
+    """One point of a queue's history. ``at`` and ages in seconds; finished and failed are totals so far."""
+
+    at: float
+    queue: str
+    depth: int
+    oldest_s: float
+    started: int
+    finished: int
+    failed: int
+    workers: int
+
+
+Counters = Mapping[str, int]

@@ -1,0 +1,1 @@
+"""The four processes: signals, sleep and systemd live here and nowhere else."""

@@ -1,0 +1,1 @@
+"""RQ made lossless: atomic take, owned locks, recovery. Knows nothing of Mastodon."""

@@ -1,0 +1,1 @@
+"""The HTTP surface: the /jobs API, health, and the dashboard."""
