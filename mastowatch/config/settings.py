@@ -1,0 +1,247 @@
+"""The one table of settings: name, type, default, what is allowed, and what it is for.
+
+The example file, the reference page and the code all come from here; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+QUEUES = ("high", "default", "low")
+
+
+class Bind(NamedTuple):
+    """A TCP address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _bind(value: object) -> Bind:
+    if isinstance(value, Bind):
+        return value
+    host, _, port = str(value).rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError
+    return Bind(host.strip("[]"), int(port))
+
+
+def _words(value: object) -> tuple[str, ...]:
+    parts = value.replace(",", " ").split() if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+    return tuple(str(part) for part in parts)
+
+
+def _queues(value: object) -> tuple[str, ...]:
+    queues = _words(value)
+    if not queues or any(queue not in QUEUES for queue in queues) or len(set(queues)) != len(queues):
+        raise ValueError
+    return queues
+
+
+def _redis_url(value: object) -> str:
+    url = str(value)
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError
+    if parts.scheme == "unix" and not parts.path:
+        raise ValueError
+    return url
+
+
+def _instance(value: object) -> str:
+    url = str(value).rstrip("/")
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or parts.path or parts.query or parts.username:
+        raise ValueError
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise ValueError
+    return url
+
+
+def _path_or_none(value: object) -> Path | None:
+    if value in ("", None):
+        return None
+    path = Path(str(value))
+    if not path.is_absolute():
+        raise ValueError
+    return path
+
+
+def _accounts(value: object) -> frozenset[str]:
+    return frozenset(word.lstrip("@").lower() for word in _words(value))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (tuple, frozenset, list)) and not isinstance(value, Bind):
+        return ",".join(sorted(value) if isinstance(value, frozenset) else value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_AS_TEXT = PlainSerializer(_shown, return_type=str)
+BindSetting = Annotated[Bind, BeforeValidator(_bind), _AS_TEXT]
+QueuesSetting = Annotated[tuple[str, ...], BeforeValidator(_queues), _AS_TEXT]
+NamesSetting = Annotated[frozenset[str], BeforeValidator(_accounts), _AS_TEXT]
+PathSetting = Annotated[Path | None, BeforeValidator(_path_or_none), _AS_TEXT]
+
+
+def _setting(default: Any, allowed: str, about: str, **limits: Any) -> Any:  # noqa: ANN401 -- pydantic's own Field
+    return Field(default=default, description=about, json_schema_extra={"allowed": allowed}, **limits)
+
+
+_SECONDS = "a whole number of seconds, {} to {}"
+
+
+class Settings(BaseModel):
+    """What is in force. Frozen; made by ``mastowatch.config.load``, handed down, never a global."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, arbitrary_types_allowed=True)
+
+    instance_base: Annotated[str, BeforeValidator(_instance)] = _setting(
+        "",
+        "https://your.server without a path (http:// only for localhost)",
+        "Address of the Mastodon server.",
+    )
+    access_token_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the bot's access token. Under systemd leave it empty: the credential access_token is used.",
+    )
+    redis_url: Annotated[str, BeforeValidator(_redis_url)] = _setting(
+        "redis://localhost:6379/1",
+        "redis://host:port/db, rediss:// for TLS, or unix:///path?db=1",
+        "Redis, version 7 or later. Database 0 is Mastodon's own: keep out of it.",
+    )
+    redis_password_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with Redis' password, where it has one (or the credential redis_password).",
+    )
+    dry_run: bool = _setting(
+        True,
+        "true or false",
+        "Rehearse: judge and show, but file nothing. Turn it off when you trust the rules.",
+    )
+    panic_stop: bool = _setting(
+        False,
+        "true or false",
+        "Stop all work. `mastowatch panic on` does the same at once, without a restart.",
+    )
+    report_threshold: float = _setting(
+        5.0, "a number above 0, at most 1000", "Score from which an account is reported.", gt=0, le=1000
+    )
+    watch_threshold: float = _setting(
+        2.0,
+        "a number above 0, at most REPORT_THRESHOLD",
+        "Score from which an account is shown as watched.",
+        gt=0,
+        le=1000,
+    )
+    rules_dir: PathSetting = _setting(
+        Path("/etc/mastowatch/rules.d"), "an absolute path", "Directory of the rules, one TOML file each."
+    )
+    exempt_accounts: NamesSetting = _setting(
+        frozenset(), "names like alice or bob@example.org, with commas between", "Accounts never reported."
+    )
+    exempt_domains: NamesSetting = _setting(
+        frozenset(),
+        "domains like example.org, with commas between",
+        "Domains whose accounts are never reported.",
+    )
+    poll_admin_accounts_interval: int = _setting(
+        30, _SECONDS.format(1, 86400), "Time between two looks at remote accounts.", ge=1, le=86400
+    )
+    poll_admin_accounts_local_interval: int = _setting(
+        30, _SECONDS.format(1, 86400), "Time between two looks at local accounts.", ge=1, le=86400
+    )
+    queue_stats_interval: int = _setting(
+        60, _SECONDS.format(1, 86400), "Time between two points of the queues' history.", ge=1, le=86400
+    )
+    sweep_pages_per_poll: int = _setting(
+        3,
+        "a whole number, 0 to 1000",
+        "Pages of already known accounts that each poll looks at again beside the newest; 0 turns the sweep off.",
+        ge=0,
+        le=1000,
+    )
+    accounts_page_size: int = _setting(
+        200,
+        "a whole number, 1 to 200",
+        "Accounts asked for in one request; Mastodon gives at most 200.",
+        ge=1,
+        le=200,
+    )
+    api_requests_per_5_minutes: int = _setting(
+        300, "a whole number, 10 to 100000", "The server's limit for one access token.", ge=10, le=100000
+    )
+    api_paged_requests_per_15_minutes: int = _setting(
+        300, "a whole number, 10 to 100000", "The server's limit for requests that page.", ge=10, le=100000
+    )
+    request_timeout: float = _setting(
+        10.0, "a number of seconds, 0.1 to 120", "How long Mastodon may take for one answer.", ge=0.1, le=120
+    )
+    user_agent: str = _setting(
+        "MastoWatch/0.1 (moderation bot)",
+        "1 to 200 characters without line breaks",
+        "What MastoWatch calls itself towards Mastodon.",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]+$",
+    )
+    worker_queues: QueuesSetting = _setting(
+        QUEUES, "some of high,default,low, most urgent first", "Queues that a worker serves, in this order."
+    )
+    result_ttl: int = _setting(
+        3600, _SECONDS.format(60, 604800), "How long a finished job's record is kept.", ge=60, le=604800
+    )
+    failure_ttl: int = _setting(
+        259200,
+        _SECONDS.format(3600, 31536000),
+        "How long a failed job's record is kept.",
+        ge=3600,
+        le=31536000,
+    )
+    api_bind: BindSetting = _setting(
+        Bind("127.0.0.1", 8080), "address:port, like 127.0.0.1:8080", "Where the /jobs API listens."
+    )
+    api_socket: PathSetting = _setting(
+        None, "an absolute path", "Unix socket of the /jobs API, open to its group without a key."
+    )
+    api_key_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the key that TCP clients of the API show (or the credential api_key).",
+    )
+    dashboard_bind: BindSetting = _setting(
+        Bind("127.0.0.1", 9181), "address:port, like 127.0.0.1:9181", "Where the dashboard listens."
+    )
+    log_level: str = _setting(
+        "info",
+        "debug, info, warning or error",
+        "The least severe lines that are logged.",
+        pattern="^(debug|info|warning|error)$",
+    )
+
+    @classmethod
+    def table(cls) -> Iterator[tuple[str, str, str, str]]:
+        """Yield (NAME, default as text, what is allowed, what it is for) for each setting."""
+        for name, field in cls.model_fields.items():
+            extra = field.json_schema_extra
+            allowed = str(extra["allowed"]) if isinstance(extra, dict) else ""
+            yield name.upper(), _shown(field.default), allowed, field.description or ""
+
+    def as_text(self) -> dict[str, str]:
+        """Return every value as it would stand in the file, by NAME."""
+        return {name.upper(): _shown(getattr(self, name)) for name in type(self).model_fields}
