@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from rq.queue import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
+from rq.queue import Queue
 
 # A job that has ended gives its id free, in one step: another one that is queued or running never does.
 _FORGET_ENDED = """
@@ -28,8 +27,8 @@ return 0
 _ENDED = ("finished", "failed", "stopped", "canceled")
 
 
-def enqueue_once(queue: Queue, func: Callable[..., Any], *, job_id: str, **options: Any) -> Job | None:  # noqa: ANN401 -- RQ's options
-    """Enqueue ``func`` under ``job_id``; return None if a job of that id still waits, is delayed, or runs.
+def enqueue_once(queue: Queue, func: str, *, job_id: str, **options: Any) -> Job | None:  # noqa: ANN401 -- RQ's options
+    """Enqueue the function at the import path ``func``; None if a job of that id still waits, is delayed, or runs.
 
     ``options`` are those of ``rq.Queue.enqueue`` (args, kwargs, job_timeout, retry, ...). The record of an
     earlier job of that id that has ended is replaced.

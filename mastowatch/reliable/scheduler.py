@@ -78,7 +78,7 @@ class Recurring:
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 
-class ReliableScheduler(Scheduler):  # type: ignore[misc] -- rq-scheduler ships no types
+class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
     """Keeps ``recurring`` running; a second one on any host stands by until the first one's lock runs out."""
 
     job_class = JsonJob

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from redis import Redis
-from rq.queue import Queue
 from rq.job import Job
+from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
 

@@ -25,6 +25,7 @@ from rq.queue import Queue
 from rq.registry import clean_registries
 from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
+from rq.utils import as_text
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 LIFE_S = 20
 BEAT_S = 5.0
 MAINTENANCE_S = 10.0
+TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
 
 
 def fresh_name(instance: str = "") -> str:
@@ -82,6 +84,7 @@ class ReliableWorker(Worker):
             name=name or fresh_name(),
             connection=connection,
             serializer=JSONSerializer,
+            worker_ttl=LIFE_S,
             job_monitoring_interval=int(BEAT_S),
             log_job_description=False,
         )
@@ -171,7 +174,7 @@ class ReliableWorker(Worker):
             job = self._fetch(job_id, queue)
             if job is not None:
                 self.execute_job(job, queue)
-            self._settle_or_let_go(job_id)
+            self._settle_or_let_go(job_id, queue)
         except RedisError:
             self._hand_in_doubt = True  # the job stays in hand and is settled as soon as Redis answers again
             raise
@@ -200,12 +203,16 @@ class ReliableWorker(Worker):
         job.failure_ttl = 86400
         self.handle_job_failure(job, queue, exc_string="Refused: the job's data is no JSON (a pickle is never read).")
 
-    def _settle_or_let_go(self, job_id: str) -> None:
-        status = self.connection.hget(f"rq:job:{job_id}", "status")
-        if status == JobStatus.STARTED.value.encode():
+    def _settle_or_let_go(self, job_id: str, queue: Queue) -> None:
+        raw = self.connection.hget(f"rq:job:{job_id}", "status")
+        # A job whose result is not kept is gone as soon as it has finished.
+        status = as_text(raw) if raw else JobStatus.FINISHED.value
+        if status == JobStatus.STARTED:
             settle(self, self.name, "its process could not record how it ended")
-        else:
-            self._taker.done(job_id)
+            return
+        self._taker.done(job_id)
+        if status in (JobStatus.FINISHED, JobStatus.FAILED):
+            self.connection.hincrby(TOTALS, f"{queue.name}:{status}", 1)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """Prolong everything while the job runs; Redis being away must not take our eyes off the horse."""

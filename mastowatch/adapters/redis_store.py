@@ -1,0 +1,315 @@
+"""What MastoWatch remembers, in Redis under ``mastowatch:*``; see docs/reference/redis.md for every key's bound.
+
+Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out as StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from mastowatch.errors import StoreUnavailable
+from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CLAIM_TTL_S = 90 * 86400  # an account is reported at most once within this time
+JUDGED_TTL_S = 7 * 86400
+CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
+CASES_MAX = 5000
+POINTS_MAX = 20160  # a week of points, one every 30 s
+
+
+def _ours(method: Callable[P, R]) -> Callable[P, R]:
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
+
+    return call
+
+
+def _text(raw: Any) -> str:  # noqa: ANN401 -- redis-py gives bytes or str
+    return raw.decode() if isinstance(raw, bytes) else str(raw)
+
+
+def _texts(raw: dict[Any, Any]) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in raw.items()}
+
+
+class _InRedis:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+
+class RedisClaims(_InRedis):
+    """``mastowatch:claim:<account id>``: a hash with the claim's fields."""
+
+    _PLAN = """
+    local state = redis.call('HGET', KEYS[1], 'state')
+    if not state then
+      redis.call('HSET', KEYS[1], 'marker', ARGV[1], 'state', 'planned', 'changed_at', ARGV[2])
+      redis.call('EXPIRE', KEYS[1], ARGV[3])
+    end
+    return redis.call('HGETALL', KEYS[1])
+    """
+    _SEND = """
+    local now = redis.call('HMGET', KEYS[1], 'state', 'changed_at', 'owner')
+    if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] or (now[3] or '') ~= ARGV[3] then return 0 end
+    redis.call('HSET', KEYS[1], 'state', 'sent', 'owner', ARGV[4], 'changed_at', ARGV[5])
+    redis.call('EXPIRE', KEYS[1], ARGV[6])
+    return 1
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self._plan, self._send = redis.register_script(self._PLAN), redis.register_script(self._SEND)
+
+    @staticmethod
+    def _key(account_id: str) -> str:
+        return f"mastowatch:claim:{account_id}"
+
+    @staticmethod
+    def _claim(account_id: str, fields: dict[str, str]) -> Claim:
+        return Claim(
+            account_id=account_id,
+            marker=fields["marker"],
+            state=fields["state"],  # type: ignore[arg-type]  # written by this class alone
+            changed_at=float(fields["changed_at"]),
+            owner=fields.get("owner", ""),
+            report_id=fields.get("report_id", ""),
+            reason=fields.get("reason", ""),
+        )
+
+    @_ours
+    def get(self, account_id: str) -> Claim | None:
+        """See the port."""
+        fields = _texts(self._redis.hgetall(self._key(account_id)))
+        return self._claim(account_id, fields) if fields else None
+
+    @_ours
+    def plan(self, account_id: str, marker: str, now: float) -> Claim:
+        """See the port."""
+        flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), CLAIM_TTL_S])
+        return self._claim(account_id, _texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+
+    @_ours
+    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
+        """See the port."""
+        args: list[str | int] = [expect.state, repr(expect.changed_at), expect.owner, owner, repr(now), CLAIM_TTL_S]
+        return bool(self._send(keys=[self._key(account_id)], args=args))
+
+    @_ours
+    def filed(self, account_id: str, report_id: str, now: float) -> None:
+        """See the port."""
+        self._change(account_id, {"state": "filed", "report_id": report_id, "changed_at": repr(now), "reason": ""})
+
+    @_ours
+    def failed(self, account_id: str, reason: str, now: float) -> None:
+        """See the port."""
+        self._change(account_id, {"state": "failed", "reason": reason, "changed_at": repr(now)})
+
+    def _change(self, account_id: str, fields: Mapping[Any, Any]) -> None:
+        with self._redis.pipeline() as pipe:
+            pipe.hset(self._key(account_id), mapping=fields)
+            pipe.expire(self._key(account_id), CLAIM_TTL_S)
+            pipe.execute()
+
+
+class RedisCursors(_InRedis):
+    """``mastowatch:cursor:<name>``: an id."""
+
+    @_ours
+    def get(self, name: str) -> str | None:
+        """See the port."""
+        raw = self._redis.get(f"mastowatch:cursor:{name}")
+        return _text(raw) if raw else None
+
+    @_ours
+    def set(self, name: str, value: str) -> None:
+        """See the port."""
+        self._redis.set(f"mastowatch:cursor:{name}", value, ex=CURSOR_TTL_S)
+
+    @_ours
+    def clear(self, name: str) -> None:
+        """See the port."""
+        self._redis.delete(f"mastowatch:cursor:{name}")
+
+
+class RedisLocks(_InRedis):
+    """``mastowatch:lock:<name>``: the owner."""
+
+    _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self._release = redis.register_script(self._RELEASE)
+
+    @_ours
+    def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
+        """See the port."""
+        return bool(self._redis.set(f"mastowatch:lock:{name}", owner, nx=True, px=int(ttl_s * 1000)))
+
+    @_ours
+    def release(self, name: str, owner: str) -> None:
+        """See the port."""
+        self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+
+
+class RedisJudged(_InRedis):
+    """``mastowatch:judged:<account id>``: a fingerprint, for a week."""
+
+    @_ours
+    def fingerprints(self, account_ids: Iterable[str]) -> dict[str, str]:
+        """See the port."""
+        ids = list(account_ids)
+        if not ids:
+            return {}
+        found = self._redis.mget([f"mastowatch:judged:{account_id}" for account_id in ids])
+        return {account_id: _text(raw) for account_id, raw in zip(ids, found, strict=True) if raw}
+
+    @_ours
+    def remember(self, account_id: str, fingerprint: str) -> None:
+        """See the port."""
+        self._redis.set(f"mastowatch:judged:{account_id}", fingerprint, ex=JUDGED_TTL_S)
+
+
+class RedisCases(_InRedis):
+    """``mastowatch:cases`` (by time, the newest CASES_MAX) and ``mastowatch:case:<account id>`` (JSON)."""
+
+    # Putting a case and dropping the oldest past the bound is one step, so that the two never disagree.
+    _PUT = """
+    redis.call('SET', 'mastowatch:case:' .. ARGV[1], ARGV[3])
+    redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+    local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[4])
+    if over > 0 then
+      for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, over - 1)) do
+        redis.call('DEL', 'mastowatch:case:' .. id)
+      end
+      redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
+    end
+    return 1
+    """
+    _INDEX = "mastowatch:cases"
+
+    def __init__(self, redis: Redis, *, at_most: int = CASES_MAX) -> None:
+        super().__init__(redis)
+        self._at_most = at_most
+        self._put = redis.register_script(self._PUT)
+
+    @_ours
+    def put(self, case: Case) -> None:
+        """See the port."""
+        body: str = json.dumps(asdict(case), ensure_ascii=False, separators=(",", ":"))
+        self._put(
+            keys=[self._INDEX], args=[case.account_id, case.judged_at, body.encode(errors="replace"), self._at_most]
+        )
+
+    @_ours
+    def get(self, account_id: str) -> Case | None:
+        """See the port."""
+        raw = self._redis.get(f"mastowatch:case:{account_id}")
+        return _case(raw) if raw else None
+
+    @_ours
+    def latest(self, limit: int, offset: int = 0) -> tuple[Case, ...]:
+        """See the port."""
+        if limit <= 0:
+            return ()
+        ids = [_text(raw) for raw in self._redis.zrevrange(self._INDEX, offset, offset + limit - 1)]
+        found = self._redis.mget([f"mastowatch:case:{account_id}" for account_id in ids]) if ids else []
+        return tuple(_case(raw) for raw in found if raw)
+
+    @_ours
+    def count(self) -> int:
+        """See the port."""
+        return int(self._redis.zcard(self._INDEX))
+
+
+def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
+    fields = json.loads(raw)
+    reasons = tuple(CaseReason(**reason) for reason in fields.pop("reasons"))
+    return Case(**{**fields, "reasons": reasons, "status_ids": tuple(fields["status_ids"])})
+
+
+class RedisSwitches(_InRedis):
+    """``mastowatch:switch:panic_stop``: a hash with ``by`` and ``at`` while it is on, absent while it is off."""
+
+    _PANIC = "mastowatch:switch:panic_stop"
+
+    @_ours
+    def panic_stop(self) -> bool:
+        """See the port."""
+        return bool(self._redis.exists(self._PANIC))
+
+    @_ours
+    def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
+        """See the port."""
+        if on:
+            self._redis.hset(self._PANIC, mapping={"by": by, "at": repr(now)})
+        else:
+            self._redis.delete(self._PANIC)
+
+    @_ours
+    def describe_panic_stop(self) -> str:
+        """See the port."""
+        fields = _texts(self._redis.hgetall(self._PANIC))
+        if not fields:
+            return "off"
+        return f"on since {datetime.fromtimestamp(float(fields['at']), UTC):%Y-%m-%d %H:%M:%S} UTC by {fields['by']}"
+
+
+class RedisTally(_InRedis):
+    """``mastowatch:tally``: a hash of counters, one field a name."""
+
+    @_ours
+    def add(self, name: str, amount: int = 1) -> None:
+        """See the port."""
+        self._redis.hincrby("mastowatch:tally", name, amount)
+
+    @_ours
+    def read(self) -> Counters:
+        """See the port."""
+        return {name: int(value) for name, value in _texts(self._redis.hgetall("mastowatch:tally")).items()}
+
+
+class RedisHistory(_InRedis):
+    """``mastowatch:history:<queue>``: a stream of points, the newest POINTS_MAX."""
+
+    @_ours
+    def record(self, points: Iterable[QueuePoint]) -> None:
+        """See the port."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for point in points:
+                fields = {name: repr(value) for name, value in asdict(point).items() if name != "queue"}
+                pipe.xadd(f"mastowatch:history:{point.queue}", fields, maxlen=POINTS_MAX, approximate=True)  # type: ignore[arg-type]
+            pipe.execute()
+
+    @_ours
+    def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
+        """See the port."""
+        entries = self._redis.xrevrange(f"mastowatch:history:{queue}", count=limit)
+        return tuple(_point(queue, _texts(fields or {})) for _, fields in reversed(entries or []))
+
+
+def _point(queue: str, fields: dict[str, str]) -> QueuePoint:
+    return QueuePoint(
+        at=float(fields["at"]),
+        queue=queue,
+        depth=int(fields["depth"]),
+        oldest_s=float(fields["oldest_s"]),
+        started=int(fields["started"]),
+        finished=int(fields["finished"]),
+        failed=int(fields["failed"]),
+        workers=int(fields["workers"]),
+    )

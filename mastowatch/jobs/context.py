@@ -1,0 +1,199 @@
+"""Introduces the domain to the adapters: the one place that knows both. Made once a process, handed down.
+
+A job carries ids only, so the functions in ``tasks`` find their world here: the process puts its Context in
+force with ``use``, and a test puts one made of memory adapters in force the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from mastowatch.adapters import redis_store, rule_files
+from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.mastodon_api import MastodonApi
+from mastowatch.config import Loaded, Settings
+from mastowatch.domain.ruleset import RuleSet
+from mastowatch.errors import ConfigError, Stopped, StoreUnavailable
+from mastowatch.jobs.queues import Jobs
+from mastowatch.logs import event
+from mastowatch.ports import store
+from mastowatch.ports.mastodon import Mastodon, Purpose
+
+log = logging.getLogger(__name__)
+_current: ContextVar[Context] = ContextVar("mastowatch_context")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a task needs. ``mastodon`` gives the port for a purpose; ``clock`` epoch seconds; ``owner`` is unique."""
+
+    settings: Settings
+    rules: RuleSet
+    mastodon: Callable[[Purpose], Mastodon]
+    jobs: Jobs
+    claims: store.Claims
+    cursors: store.Cursors
+    locks: store.Locks
+    judged: store.Judged
+    cases: store.Cases
+    switches: store.Switches
+    tally: store.Tally
+    history: store.History
+    clock: Callable[[], float] = time.time
+
+    def with_rules(self, rules: RuleSet) -> Context:
+        """Return the same world with other rules in force."""
+        return replace(self, rules=rules)
+
+    def ensure_running(self) -> None:
+        """Raise Stopped while the panic stop is on, or can't be read: stop is the safe answer."""
+        if self.settings.panic_stop:
+            raise Stopped("PANIC_STOP is on in the settings")
+        try:
+            stopped = self.switches.panic_stop()
+        except StoreUnavailable as error:
+            raise Stopped("the panic stop can't be read, so it counts as on") from error
+        if stopped:
+            raise Stopped("the panic stop is on; `mastowatch panic off` ends it")
+
+
+def current() -> Context:
+    """Return the Context in force; raises LookupError outside ``use``."""
+    return _current.get()
+
+
+@contextmanager
+def use(context: Context) -> Iterator[Context]:
+    """Put ``context`` in force."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
+
+
+def connect(loaded: Loaded) -> Redis:
+    """Return a client of the Redis in the settings; connects at the first command.
+
+    Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "health_check_interval": 30,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+    }
+    password = loaded.secret("redis_password")
+    if password:
+        options["password"] = password
+    if _database(loaded.settings.redis_url) == 0:
+        event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
+    client: Redis = Redis.from_url(loaded.settings.redis_url, **options)
+    return client
+
+
+def _database(url: str) -> int | None:
+    parts = urlsplit(url)
+    text = parts.path.strip("/") if parts.scheme != "unix" else parts.query.partition("db=")[2]
+    return int(text) if text.isdigit() else 0
+
+
+def load_rules(directory: Path) -> RuleSet:
+    """Read and compile the rules of ``directory``; raises RuleError or a group of them, and changes nothing."""
+    return RuleSet.load(rule_files.read_rules(directory))
+
+
+def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context:
+    """Return the Context of a process that works; makes no request and opens no connection.
+
+    The Mastodon client is made at the first use, which is after the worker has forked.
+    """
+    settings = loaded.settings
+    if not settings.instance_base:
+        raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
+    return Context(
+        settings=settings,
+        rules=rules if rules is not None else load_rules(settings.rules_dir or Path()),
+        mastodon=_mastodon(loaded, redis),
+        jobs=Jobs(redis, settings),
+        claims=redis_store.RedisClaims(redis),
+        cursors=redis_store.RedisCursors(redis),
+        locks=redis_store.RedisLocks(redis),
+        judged=redis_store.RedisJudged(redis),
+        cases=redis_store.RedisCases(redis),
+        switches=redis_store.RedisSwitches(redis),
+        tally=redis_store.RedisTally(redis),
+        history=redis_store.RedisHistory(redis),
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """What the API and the dashboard see: records only, no rules and no way to Mastodon."""
+
+    redis: Redis
+    jobs: Jobs
+    cases: store.Cases
+    switches: store.Switches
+    tally: store.Tally
+    history: store.History
+    budget: Budget
+    settings: Settings
+    clock: Callable[[], float] = time.time
+
+
+def view(loaded: Loaded, redis: Redis) -> View:
+    """Return the View of a process that shows; opens no connection."""
+    return View(
+        redis=redis,
+        jobs=Jobs(redis, loaded.settings),
+        cases=redis_store.RedisCases(redis),
+        switches=redis_store.RedisSwitches(redis),
+        tally=redis_store.RedisTally(redis),
+        history=redis_store.RedisHistory(redis),
+        budget=_budget(loaded.settings, redis),
+        settings=loaded.settings,
+    )
+
+
+def _budget(settings: Settings, redis: Redis) -> Budget:
+    return Budget(
+        redis,
+        per_5_min=settings.api_requests_per_5_minutes,
+        paged_per_15_min=settings.api_paged_requests_per_15_minutes,
+        clock=time.time,
+    )
+
+
+def _mastodon(loaded: Loaded, redis: Redis) -> Callable[[Purpose], Mastodon]:
+    settings, token = loaded.settings, loaded.need_secret("access_token")
+    made: list[MastodonApi] = []
+
+    def for_purpose(purpose: Purpose) -> Mastodon:
+        if not made:
+            made.append(
+                MastodonApi(
+                    settings.instance_base,
+                    token,
+                    _budget(settings, redis),
+                    user_agent=settings.user_agent,
+                    timeout_s=settings.request_timeout,
+                    page_size=settings.accounts_page_size,
+                    clock=time.time,
+                )
+            )
+        return made[0].for_purpose(purpose)
+
+    return for_purpose

@@ -1,0 +1,121 @@
+"""The queues, and how each task is put on one: time limit, retries, and how long its record is kept.
+
+Jobs carry ids and JSON, nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from redis import Redis
+from rq.job import Job, Retry
+
+from mastowatch.config import Settings
+from mastowatch.config.settings import QUEUES
+from mastowatch.reliable.facts import QueueFacts, queue_facts
+from mastowatch.reliable.queue import enqueue_once
+from mastowatch.reliable.serializer import JsonQueue
+
+HIGH, DEFAULT, LOW = QUEUES
+_ID = re.compile(r"[0-9]{1,20}")
+# Back-off in seconds: a restart of Mastodon takes about a minute, an upgrade a few.
+_BACK_OFF = [10, 60, 300]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task as it may be queued or triggered: ``arguments`` are names of Mastodon ids, all of them required."""
+
+    name: str
+    queue: str
+    timeout_s: int
+    about: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Where RQ imports the function from."""
+        return f"mastowatch.jobs.tasks.{self.name}"
+
+    def job_id(self, arguments: Mapping[str, str]) -> str:
+        """Return the id under which this work is queued at most once."""
+        return "-".join([self.name, *(arguments[name] for name in self.arguments)])
+
+    def check(self, arguments: Mapping[str, object]) -> dict[str, str]:
+        """Return the arguments as ids; raises ValueError that names the argument and what is allowed."""
+        for name in arguments:
+            if name not in self.arguments:
+                raise ValueError(f"{name}: {self.name} takes {', '.join(self.arguments) or 'no arguments'}")
+        return {name: _checked_id(name, arguments.get(name)) for name in self.arguments}
+
+
+def _checked_id(name: str, value: object) -> str:
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not _ID.fullmatch(text):
+        raise ValueError(f"{name}: must be a Mastodon id, 1 to 20 digits")
+    return text
+
+
+# The explicit list of what may be queued and triggered; nothing outside it can be reached by name.
+TASKS: Mapping[str, TaskSpec] = {
+    spec.name: spec
+    for spec in (
+        TaskSpec("poll_admin_accounts", DEFAULT, 300, "Look at the newest remote accounts, then sweep on."),
+        TaskSpec("poll_admin_accounts_local", DEFAULT, 300, "Look at the newest local accounts, then sweep on."),
+        TaskSpec(
+            "analyze_and_maybe_report",
+            DEFAULT,
+            120,
+            "Judge one account and report it if it deserves it.",
+            ("account_id",),
+        ),
+        TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
+        TaskSpec("record_queue_stats", LOW, 30, "Add a point to the queues' history."),
+    )
+}
+
+
+class Jobs:
+    """Puts tasks on their queues."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis, self._settings = redis, settings
+
+    def submit(self, name: str, arguments: Mapping[str, object] | None = None, *, at_front: bool = False) -> Job | None:
+        """Queue the task ``name`` unless the same work waits, is delayed, or runs already (then: None).
+
+        Raises KeyError for an unknown task, ValueError for a wrong argument.
+        """
+        spec = TASKS[name]
+        checked = spec.check(arguments or {})
+        return enqueue_once(
+            get_queue(spec.queue, self._redis),
+            spec.path,
+            job_id=spec.job_id(checked) if spec.arguments else f"{name}-now",
+            kwargs=checked,
+            job_timeout=spec.timeout_s,
+            result_ttl=self._settings.result_ttl,
+            failure_ttl=self._settings.failure_ttl,
+            retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
+            description=f"{name}({', '.join(checked.values())})",
+            at_front=at_front,
+        )
+
+    def analyze(self, account_id: str) -> bool:
+        """Queue the judgement of an account; False if it is queued already."""
+        return self.submit("analyze_and_maybe_report", {"account_id": account_id}) is not None
+
+    def facts(self, now: float) -> list[QueueFacts]:
+        """Return how the queues stand; ``now`` is epoch seconds."""
+        return queue_facts(self._redis, QUEUES, now)
+
+    def new_status(self, status_id: str) -> bool:
+        """Queue the judgement of a new post's author; False if it is queued already."""
+        return self.submit("process_new_status", {"status_id": status_id}) is not None
+
+
+def get_queue(name: str, redis: Redis) -> JsonQueue:
+    """Return the queue called ``name``."""
+    return JsonQueue(name, connection=redis)

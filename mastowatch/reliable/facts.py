@@ -1,0 +1,96 @@
+"""Reads how the queues stand, in one round trip and without writing.
+
+RQ's own ``registry.count`` runs clean-ups with failure callbacks while it reads; a page that people keep open
+must not do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from rq.utils import as_text
+
+from mastowatch.reliable.worker import TOTALS
+
+_REGISTRIES = ("wip", "finished", "failed", "scheduled", "deferred", "canceled")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """How a queue stands. ``oldest_s``: age of its first waiting job in seconds, 0 when none waits.
+
+    ``finished`` and ``failed`` count the records still kept, ``finished_total`` and ``failed_total`` all ever.
+    """
+
+    name: str
+    depth: int
+    oldest_s: float
+    started: int
+    finished: int
+    failed: int
+    scheduled: int
+    deferred: int
+    canceled: int
+    workers: int
+    finished_total: int
+    failed_total: int
+
+
+def queue_facts(redis: Redis, names: Sequence[str], now: float) -> list[QueueFacts]:
+    """Return the facts of each queue, in the order asked for; ``now`` is epoch seconds."""
+    with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.llen(f"rq:queue:{name}")
+            pipe.lindex(f"rq:queue:{name}", 0)
+            for kind in _REGISTRIES:
+                pipe.zcard(f"rq:{kind}:{name}")
+            pipe.scard(f"rq:workers:{name}")
+            pipe.hmget(TOTALS, [f"{name}:finished", f"{name}:failed"])
+        rows = pipe.execute()
+    width = len(_REGISTRIES) + 4
+    chunks = [rows[start : start + width] for start in range(0, len(rows), width)]
+    ages = _ages(redis, [chunk[1] for chunk in chunks], now)
+    return [_facts(name, chunk, age) for name, chunk, age in zip(names, chunks, ages, strict=True)]
+
+
+def known_queues(redis: Redis) -> list[str]:
+    """Return the names of all queues that RQ knows, sorted."""
+    return sorted(as_text(raw).removeprefix("rq:queue:") for raw in redis.smembers("rq:queues"))
+
+
+def _ages(redis: Redis, first_ids: Sequence[Any], now: float) -> list[float]:
+    with redis.pipeline(transaction=False) as pipe:
+        for raw in first_ids:
+            pipe.hget(f"rq:job:{as_text(raw) if raw else ''}", "enqueued_at")
+        return [_age(raw, now) for raw in pipe.execute()]
+
+
+def _age(raw: bytes | None, now: float) -> float:
+    if not raw:
+        return 0.0
+    text = as_text(raw).replace("Z", "+00:00")
+    at = datetime.fromisoformat(text)
+    return max(0.0, now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+
+
+def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
+    depth, _, *counts = chunk
+    started, finished, failed, scheduled, deferred, canceled, workers, totals = counts
+    return QueueFacts(
+        name=name,
+        depth=depth,
+        oldest_s=round(age, 3),
+        started=started,
+        finished=finished,
+        failed=failed,
+        scheduled=scheduled,
+        deferred=deferred,
+        canceled=canceled,
+        workers=workers,
+        finished_total=int(totals[0] or 0),
+        failed_total=int(totals[1] or 0),
+    )
