@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,10 +53,6 @@ class Context:
     history: store.History
     clock: Callable[[], float] = time.time
 
-    def with_rules(self, rules: RuleSet) -> Context:
-        """Return the same world with other rules in force."""
-        return replace(self, rules=rules)
-
     def ensure_running(self) -> None:
         """Raise Stopped while the panic stop is on, or can't be read: stop is the safe answer."""
         if self.settings.panic_stop:
@@ -82,6 +78,11 @@ def use(context: Context) -> Iterator[Context]:
         yield context
     finally:
         _current.reset(token)
+
+
+def put(context: Context) -> None:
+    """Put ``context`` in force for the rest of the process (``use`` ends with its block)."""
+    _current.set(context)
 
 
 def connect(loaded: Loaded) -> Redis:

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 LIFE_S = 20
 BEAT_S = 5.0
 MAINTENANCE_S = 10.0
+LOOK_S = 1.0  # how often it is asked whether work may be taken at all
 TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
 
 
@@ -87,12 +88,15 @@ class ReliableWorker(Worker):
             worker_ttl=LIFE_S,
             job_monitoring_interval=int(BEAT_S),
             log_job_description=False,
+            prepare_for_work=False,  # it would need Redis to answer already; `_register` does it
         )
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
         self.log_result_lifespan = False
         self._may_take, self._alive, self._clock = may_take, alive, clock
         self._taker = Taker(connection, self.name, self.queue_keys())
         self._maintenance = OwnedLock(connection, "rq:maintenance", self.name, ttl_s=30)
-        self._next_beat = self._next_maintenance = 0.0
+        self._next_beat = self._next_maintenance = self._next_look = 0.0
+        self._open = True
         self._born = False
         self._hand_in_doubt = True
 
@@ -147,6 +151,7 @@ class ReliableWorker(Worker):
 
     def _register(self) -> None:
         self._taker.register()
+        self._set_ip_address(self.connection)
         self.register_birth()
         self.set_state(WorkerStatus.IDLE)
         if not self._born:
@@ -154,11 +159,13 @@ class ReliableWorker(Worker):
         self._born = True
 
     def _open_for_work(self) -> bool:
-        open_ = not is_suspended(self.connection, self) and self._may_take()
-        wanted = WorkerStatus.IDLE if open_ else WorkerStatus.SUSPENDED
-        if self.get_state() != wanted:
-            self.set_state(wanted)
-        return open_
+        if self._clock() >= self._next_look:
+            self._open = not is_suspended(self.connection, self) and self._may_take()
+            self._next_look = self._clock() + LOOK_S
+            wanted = WorkerStatus.IDLE if self._open else WorkerStatus.SUSPENDED
+            if self.get_state() != wanted:
+                self.set_state(wanted)
+        return self._open
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ANN401 -- RQ's signature
         """Prolong the registration by LIFE_S, whatever RQ asks for: a long life would hide a death."""

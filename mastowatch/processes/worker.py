@@ -1,0 +1,66 @@
+"""``mastowatch worker``: runs jobs from its queues, one at a time, in a forked process each."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from mastowatch.config import Loaded
+from mastowatch.errors import MastoWatchError
+from mastowatch.jobs import context as contexts
+from mastowatch.jobs.worker import create_worker
+from mastowatch.logs import event
+from mastowatch.processes.loop import Loop
+from mastowatch.processes.notify import Notifier
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 0.1
+
+
+def run(loaded: Loaded, *, instance: str = "") -> None:
+    """Serve the queues in the settings until SIGTERM; then finish the job at hand and leave.
+
+    Raises ConfigError or a rule error at the start; a bad rule at a reload only leaves the old ones in force.
+    """
+    redis = contexts.connect(loaded)
+    context = contexts.build(loaded, redis)
+    contexts.put(context)
+    notifier = Notifier()
+    queues = loaded.settings.worker_queues
+    worker = create_worker(redis, context, queues, instance=instance, alive=notifier.alive)
+    done = 0
+
+    def step() -> bool:
+        nonlocal done
+        worked = worker.step()
+        done += worked
+        return worked
+
+    def describe() -> str:
+        return f"{worker.get_state()}; {done} jobs done; queues {', '.join(queues)}; {len(context.rules)} rules"
+
+    event(log, logging.INFO, "worker_started", worker=worker.name, queues=list(queues), rules=len(context.rules))
+    Loop(
+        step,
+        notifier=notifier,
+        describe=describe,
+        idle_s=IDLE_S,
+        reload=lambda: reload_rules(loaded),
+        on_stop=worker.request_stop,
+    ).run()
+    worker.leave()
+    event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=done)
+
+
+def reload_rules(loaded: Loaded) -> None:
+    """Put the rules on disk in force; a bad file is named and leaves the old rules in force."""
+    context = contexts.current()
+    try:
+        rules = contexts.load_rules(loaded.settings.rules_dir or Path())
+    except (MastoWatchError, ExceptionGroup) as error:
+        event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=context.rules.digest)
+        return
+    contexts.put(replace(context, rules=rules))
+    event(log, logging.INFO, "rules_reloaded", rules=len(rules), digest=rules.digest)
