@@ -1,1 +1,78 @@
-"""The command line."""
+"""The command line: one command a process, and what an admin asks or switches."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from mastowatch import __version__
+from mastowatch.cli import panic, rules, show
+from mastowatch.config import Loaded, load
+from mastowatch.errors import MastoWatchError
+from mastowatch.logs import set_up
+from mastowatch.processes import scheduler, worker
+
+# A wrong setting or argument; systemd and scripts tell it from a crash.
+EXIT_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 for "no", 2 for a setting or argument that is wrong."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[Loaded, argparse.Namespace], int] = arguments.run
+    try:
+        return command(load(os.environ, arguments.config, _overrides(arguments)), arguments)
+    except MastoWatchError as error:
+        print(f"mastowatch: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
+    queues = getattr(arguments, "queues", None)
+    return {"WORKER_QUEUES": queues} if queues else {}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mastowatch", description="Watch a Mastodon server and report by rules.")
+    parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings (default: /etc/mastowatch/mastowatch.env)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("worker", help="run jobs from the queues")
+    one.add_argument("--queues", metavar="high,default,low", help="queues to serve, most urgent first")
+    one.add_argument("--instance", default="", help="name of this worker among its like")
+    one.set_defaults(run=_worker)
+
+    one = commands.add_parser("scheduler", help="put recurring jobs on the queues")
+    one.set_defaults(run=_scheduler)
+
+    one = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
+    one.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
+
+    one = commands.add_parser("rules", help="rules").add_subparsers(required=True, metavar="ACTION")
+    checking = one.add_parser("check", help="read the rules and run their examples")
+    checking.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
+    checking.set_defaults(run=rules.run)
+
+    one = commands.add_parser("panic", help="stop all work at once, or go on")
+    one.add_argument("action", choices=("on", "off", "status"))
+    one.set_defaults(run=panic.run)
+    return parser
+
+
+def _worker(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    set_up(loaded.settings.log_level)
+    worker.run(loaded, instance=arguments.instance)
+    return 0
+
+
+def _scheduler(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    del arguments
+    set_up(loaded.settings.log_level)
+    scheduler.run(loaded)
+    return 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mastowatch.domain.rule import Rule, read_duration, Reader
+from mastowatch.domain.rule import Reader, Rule, read_duration
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Account, Field, Media, Status

@@ -97,9 +97,11 @@ class Reader:
         self.values: dict[str, Any] = values
 
     def fail(self, key: str, problem: str, hint: str = "") -> RuleError:
+        """Return the error for ``key`` of this table."""
         return RuleError(self.file, f"{self.table}.{key}" if self.table else key, problem, hint)
 
     def refuse_unknown(self, known: Mapping[str, object]) -> None:
+        """Raise for a key that this table doesn't have."""
         for key in self.values:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
@@ -108,18 +110,21 @@ class Reader:
                 )
 
     def text(self, key: str, *, default: str | None = None) -> str:
+        """Return a text that must not be empty."""
         value = self.values.get(key, default)
         if not isinstance(value, str) or not value.strip():
             raise self.fail(key, "must be a text", f'write {key} = "..."')
         return value.strip()
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> Any:  # noqa: ANN401 -- a Literal
+        """Return one of ``choices``."""
         value = self.values.get(key, default)
         if value not in choices:
             raise self.fail(key, f"{value!r} is not allowed", f"one of {', '.join(choices)}")
         return value
 
     def convert(self, key: str, converter: Callable[[Reader, str, Any], Any]) -> Any:  # noqa: ANN401 -- by the table
+        """Return the value of ``key`` as ``converter`` reads it."""
         return converter(self, key, self.values[key])
 
 
@@ -146,6 +151,7 @@ def _yes(reader: Reader, key: str, value: object) -> bool:
 
 
 def read_duration(reader: Reader, key: str, value: object) -> timedelta:
+    """Return "30m", "6h", "7d" or "2w" as a time; raises RuleError."""
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise reader.fail(key, f"{value!r} is not a duration", 'write "30m", "6h", "7d" or "2w"')

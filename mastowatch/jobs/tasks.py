@@ -21,7 +21,7 @@ from mastowatch.jobs import context as contexts
 from mastowatch.jobs import polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.queues import TASKS
-from mastowatch.ports.types import Account, QueuePoint, Status
+from mastowatch.ports.types import Account, Origin, QueuePoint, Status
 
 P = ParamSpec("P")
 Result = dict[str, int | float | str]
@@ -61,7 +61,7 @@ def poll_admin_accounts_local() -> Result:
     return _poll("local")
 
 
-def _poll(origin: polling.Origin) -> Result:
+def _poll(origin: Origin) -> Result:
     try:
         return {**polling.poll(contexts.current(), origin).as_result()}
     except Stopped as error:

@@ -1,0 +1,7 @@
+"""``python -m mastowatch``."""
+
+import sys
+
+from mastowatch.cli import main
+
+sys.exit(main())
