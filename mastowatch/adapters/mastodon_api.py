@@ -115,7 +115,8 @@ class MastodonApi:
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""
         call = lambda: self._client.account_statuses(account_id, limit=STATUSES_PAGE)  # noqa: E731 -- one expression
-        return parsing.statuses(self._get("accounts/statuses", call))
+        found = map(parsing.status, self._get("accounts/statuses", call))
+        return tuple(one for one in found if one is not None)
 
     def status(self, status_id: str) -> Status:
         """See the port."""

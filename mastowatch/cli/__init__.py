@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mastowatch", description="Watch a Mastodon server and report by rules.")
     parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings (default: /etc/mastowatch/mastowatch.env)"
+        "--config", type=Path, metavar="FILE", help="settings, instead of /etc/mastowatch/mastowatch.env"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -51,11 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("scheduler", help="put recurring jobs on the queues")
     one.set_defaults(run=_scheduler)
 
-    one = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
-    one.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
+    settings = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
+    settings.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
 
-    one = commands.add_parser("rules", help="rules").add_subparsers(required=True, metavar="ACTION")
-    checking = one.add_parser("check", help="read the rules and run their examples")
+    of_rules = commands.add_parser("rules", help="rules").add_subparsers(required=True, metavar="ACTION")
+    checking = of_rules.add_parser("check", help="read the rules and run their examples")
     checking.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
     checking.set_defaults(run=rules.run)
 

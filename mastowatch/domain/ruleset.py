@@ -25,7 +25,7 @@ class RuleErrors(ExceptionGroup[RuleError]):
     """All that is wrong with a directory of rules, one RuleError a problem."""
 
     def __str__(self) -> str:
-        return "; ".join(str(error) for error in self.exceptions)
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class RuleSet:
                 errors.append(error)
         errors.extend(_duplicates(rules))
         if errors:
-            raise RuleErrors("the rules can't be used", errors)
+            raise RuleErrors("; ".join(map(str, errors)), errors)
         return cls(rules)
 
     def screen(self, account: Account, now: datetime) -> bool:

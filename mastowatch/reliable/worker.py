@@ -192,22 +192,21 @@ class ReliableWorker(Worker):
     def _fetch(self, job_id: str, queue: Queue) -> Job | None:
         try:
             job: Job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
-            if job.get_status(refresh=False) == JobStatus.CANCELED:
-                return None
-            job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
         except NoSuchJobError:
             return None
+        if job.get_status(refresh=False) == JobStatus.CANCELED:
+            return None
+        try:
+            job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
         except DeserializationError:
-            self._refuse(job_id, queue)
+            self._refuse(job, queue)
             return None
         return job
 
-    def _refuse(self, job_id: str, queue: Queue) -> None:
-        """Fail a job that is no JSON; it is never unpickled."""
-        event(log, logging.ERROR, "job_refused", job_id=job_id, queue=queue.name, reason="its data is no JSON")
-        job: Job = self.job_class(id=job_id, connection=self.connection)
-        job.origin = queue.name
-        job.failure_ttl = 86400
+    def _refuse(self, job: Job, queue: Queue) -> None:
+        """Fail a job that is no JSON. It is never unpickled, and its data stays as it is for whoever looks."""
+        event(log, logging.ERROR, "job_refused", job_id=job.id, queue=queue.name, reason="its data is no JSON")
+        job.retries_left = None
         self.handle_job_failure(job, queue, exc_string="Refused: the job's data is no JSON (a pickle is never read).")
 
     def _settle_or_let_go(self, job_id: str, queue: Queue) -> None:

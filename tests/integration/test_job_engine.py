@@ -1,0 +1,202 @@
+"""The job engine on a real redis-server: workers are processes, and killed as such."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq.job import Job, Retry
+
+from mastowatch.reliable.queue import enqueue_once
+from mastowatch.reliable.recovery import recover_dead
+from mastowatch.reliable.scheduler import LAST_TICK, SKIPPED, Recurring, ReliableScheduler
+from mastowatch.reliable.serializer import JsonJob, JsonQueue
+from mastowatch.reliable.worker import ReliableWorker
+
+pytestmark = pytest.mark.redis
+FORK = multiprocessing.get_context("fork")
+
+
+def note(url: str, text: str, sleep_s: float = 0.0) -> str:
+    with Redis.from_url(url) as redis:
+        redis.rpush("notes", f"begin {text}")
+        time.sleep(sleep_s)
+        redis.rpush("notes", f"end {text}")
+    return text
+
+
+def fail() -> None:
+    raise RuntimeError("no")
+
+
+def notes(redis: Redis) -> list[str]:
+    return [raw.decode() for raw in redis.lrange("notes", 0, -1)]
+
+
+def work(url: str, queues: list[str], jobs: int | None) -> None:
+    with Redis.from_url(url) as redis:
+        worker = ReliableWorker(queues, connection=redis)
+        signal.signal(signal.SIGTERM, worker.request_stop)
+        done = 0
+        while not worker.stopping and (jobs is None or done < jobs):
+            ran = worker.step()
+            done += ran
+            if not ran:
+                time.sleep(0.02)
+        worker.leave()
+
+
+def start(url: str, queues: list[str], jobs: int | None = None):
+    process = FORK.Process(target=work, args=(url, queues, jobs))
+    process.start()
+    return process
+
+
+def wait(condition, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_jobs_run_in_the_order_of_the_queues(redis: Redis, redis_server: str):
+    for name in ("low", "default", "high"):
+        JsonQueue(name, connection=redis).enqueue(note, redis_server, name)
+    process = start(redis_server, ["high", "default", "low"], jobs=3)
+    process.join(20)
+    assert [line for line in notes(redis) if line.startswith("end")] == ["end high", "end default", "end low"]
+    assert redis.keys("rq:taken:*") == []
+    assert redis.smembers("rq:workers") == set()
+
+
+def test_sigterm_finishes_the_job_at_hand_and_takes_no_other(redis: Redis, redis_server: str):
+    queue = JsonQueue("default", connection=redis)
+    first = queue.enqueue(note, redis_server, "one", 1.0)
+    second = queue.enqueue(note, redis_server, "two")
+    process = start(redis_server, ["default"])
+    wait(lambda: "begin one" in notes(redis))
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(20)
+    assert process.exitcode == 0
+    assert first.get_status() == "finished"
+    assert second.get_status() == "queued"
+    assert queue.job_ids == [second.id]
+
+
+def test_a_killed_workers_job_is_brought_back(redis: Redis, redis_server: str):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue(note, redis_server, "one", 30.0, retry=Retry(max=3))
+    process = start(redis_server, ["default"])
+    wait(lambda: "begin one" in notes(redis))
+    name = redis.smembers("rq:takers").pop().decode()
+    horse = int(redis.hget(f"rq:worker:{name}", "pid"))
+    os.killpg(_child_of(horse), signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(10)
+    redis.delete(f"rq:worker:{name}")  # what its short life does by itself after 20 s
+    worker = ReliableWorker(["default"], connection=redis)
+    recover_dead(worker)
+    assert queue.job_ids == [job.id]
+    assert JsonJob.fetch(job.id, connection=redis).retries_left == 2
+    assert redis.smembers("rq:takers") == set()
+
+
+def _child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def test_a_job_taken_but_not_begun_goes_back_without_losing_a_retry(redis: Redis):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue(fail, retry=Retry(max=3))
+    redis.sadd("rq:takers", "dead")
+    redis.lmove(queue.key, "rq:taken:dead", "LEFT", "LEFT")
+    assert recover_dead(ReliableWorker(["default"], connection=redis)) == 1
+    assert queue.job_ids == [job.id]
+    assert JsonJob.fetch(job.id, connection=redis).retries_left == 3
+
+
+def test_a_pickled_job_is_refused_and_never_unpickled(redis: Redis, redis_server: str, tmp_path):
+    trap = tmp_path / "trap"
+
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(trap),))
+
+    job = JsonQueue("default", connection=redis).enqueue(note, redis_server, "x")
+    redis.hset(job.key, "data", pickle.dumps(Bomb()))
+    start(redis_server, ["default"], jobs=1).join(20)
+    assert not trap.exists()
+    assert job.get_status(refresh=True) == "failed"
+    assert notes(redis) == []
+
+
+def test_the_same_work_is_queued_once_and_again_after_it_ended(redis: Redis, redis_server: str):
+    queue = JsonQueue("default", connection=redis)
+    path = f"{__name__}.fail"
+    assert enqueue_once(queue, path, job_id="same") is not None
+    assert enqueue_once(queue, path, job_id="same") is None
+    Job.fetch("same", connection=redis, serializer=queue.serializer).set_status("failed")
+    redis.delete(queue.key)
+    redis.zadd(queue.failed_job_registry.key, {"same": 2e9})
+    assert enqueue_once(queue, path, job_id="same") is not None
+    assert redis.zcard(queue.failed_job_registry.key) == 0
+    assert queue.job_ids == ["same"]
+
+
+def recurring(every_s: int = 30) -> Recurring:
+    return Recurring("tick", fail, "default", every_s, 60, 600, "tick")
+
+
+def test_a_tick_queues_once_plans_whole_intervals_and_skips_while_it_waits(redis: Redis):
+    scheduler = ReliableScheduler(redis, [recurring()], ["default"])
+    assert scheduler.step(1000.0) == 1
+    assert scheduler.next_due() == 1030
+    assert scheduler.step(1030.5) == 0
+    assert redis.hget(SKIPPED, "tick") == b"1"
+    assert redis.llen("rq:queue:default") == 1
+    assert scheduler.next_due() == 1060
+    redis.delete("rq:queue:default")
+    redis.hset("rq:job:tick", "status", "finished")
+    assert scheduler.step(1330.0) == 1, "one run after a pause, not a burst"
+    assert scheduler.next_due() == 1360
+    assert float(redis.hget(LAST_TICK, "tick")) == 1330.0
+
+
+def test_a_second_scheduler_stands_by_until_the_first_lets_go(redis: Redis):
+    first = ReliableScheduler(redis, [recurring()], ["default"])
+    second = ReliableScheduler(redis, [recurring()], ["default"])
+    first.step(1000.0)
+    second.step(1000.0)
+    assert (first.leading, second.leading) == (True, False)
+    first.leave()
+    second.step(1001.0)
+    assert second.leading
+
+
+def test_a_lost_schedule_is_planned_again_and_foreign_ones_are_left_alone(redis: Redis):
+    scheduler = ReliableScheduler(redis, [recurring()], ["default"])
+    scheduler.step(1000.0)
+    redis.delete("rq:scheduler:scheduled_jobs", "rq:job:tick")
+    redis.zadd("rq:scheduler:scheduled_jobs", {"foreign": 5})
+    assert scheduler.assert_schedules(1100.0) == ["tick"]
+    assert redis.zscore("rq:scheduler:scheduled_jobs", "foreign") == 5
+
+
+def test_a_delayed_job_comes_back_to_its_queue_in_time(redis: Redis):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue(fail)
+    redis.delete(queue.key)
+    redis.hset(job.key, "status", "scheduled")
+    redis.zadd("rq:scheduled:default", {job.id: 2000})
+    scheduler = ReliableScheduler(redis, [], ["default"])
+    assert scheduler.step(1999.0) == 0
+    assert scheduler.step(2000.0) == 1
+    assert queue.job_ids == [job.id]
+    assert json.loads(redis.hget(job.key, "meta") or b"{}") == {}

@@ -1,0 +1,298 @@
+"""The tasks, called directly, over a real redis-server and a Mastodon held in memory by this test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq.job import Retry
+
+from mastowatch.adapters import redis_store
+from mastowatch.adapters.rule_files import read_rules
+from mastowatch.config import Settings
+from mastowatch.domain.ruleset import RuleSet
+from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
+from mastowatch.jobs import context as contexts
+from mastowatch.jobs import tasks
+from mastowatch.jobs.context import Context
+from mastowatch.jobs.queues import TASKS, Jobs
+from mastowatch.ports.types import Account, AccountPage, Receipt, Status
+
+pytestmark = pytest.mark.redis
+RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
+START = 1_767_268_800.0  # 2026-01-01 12:00 UTC
+PAGE = 4
+
+
+def account(number: int, **changes) -> Account:
+    born = datetime.fromtimestamp(START, UTC) - timedelta(days=1)
+    base = Account(str(number), f"a{number}@x.example", f"a{number}", "x.example", "", "", "", born, statuses=2)
+    return replace(base, **changes)
+
+
+def spam(account_id: str) -> tuple[Status, ...]:
+    html = '<p>Claim your airdrop <a href="https://w.example/1">https://w.example/1</a></p>'
+    at = datetime.fromtimestamp(START, UTC)
+    return tuple(Status(f"{account_id}{n}", account_id, at, html, mentions=("b", "c")) for n in range(2))
+
+
+class Server:
+    """Accounts by number; the answers of a Mastodon, and the ways in which it fails."""
+
+    def __init__(self, *accounts: Account) -> None:
+        self.accounts = {int(one.id): one for one in accounts}
+        self.posts: dict[str, tuple[Status, ...]] = {}
+        self.reports: list = []
+        self.fail: list[Exception | None] = []
+        self.lose_answer = False
+        self.asked = 0
+
+    def __call__(self, purpose):
+        return self
+
+    def _answer(self) -> None:
+        self.asked += 1
+        error = self.fail.pop(0) if self.fail else None
+        if error:
+            raise error
+
+    def me(self) -> Account:
+        return account(999_999)
+
+    def _page(self, ids: list[int], full) -> AccountPage:
+        return AccountPage(tuple(self.accounts[one] for one in sorted(ids, reverse=True)), full)
+
+    def newest_accounts(self, origin) -> AccountPage:
+        self._answer()
+        ids = sorted(self.accounts, reverse=True)
+        return self._page(ids[:PAGE], len(ids) > PAGE)
+
+    def accounts_above(self, origin, min_id: str) -> AccountPage:
+        self._answer()
+        return self._page([one for one in sorted(self.accounts) if one > int(min_id)][:PAGE], True)
+
+    def accounts_below(self, origin, max_id: str) -> AccountPage:
+        self._answer()
+        ids = [one for one in sorted(self.accounts, reverse=True) if one < int(max_id)]
+        return self._page(ids[:PAGE], len(ids) > PAGE)
+
+    def account(self, account_id: str) -> Account:
+        self._answer()
+        if int(account_id) not in self.accounts:
+            raise MastodonNotFound("gone")
+        return self.accounts[int(account_id)]
+
+    def account_statuses(self, account_id: str):
+        self._answer()
+        return self.posts.get(account_id, ())
+
+    def status(self, status_id: str) -> Status:
+        raise MastodonNotFound("gone")
+
+    def file_report(self, request) -> Receipt:
+        self._answer()
+        if self.lose_answer:
+            self.lose_answer = False
+            self.reports.append(request)
+            raise MastodonUnreachable("no answer")
+        self.reports.append(request)
+        return Receipt(str(len(self.reports)))
+
+    def find_report(self, account_id: str, marker: str) -> Receipt | None:
+        found = [n for n, one in enumerate(self.reports, 1) if one.account_id == account_id and one.marker == marker]
+        return Receipt(str(found[0])) if found else None
+
+
+class World:
+    def __init__(self, redis: Redis, server: Server, **settings) -> None:
+        self.now = START
+        self.redis = redis
+        chosen = Settings(instance_base="https://m.example", **{"dry_run": False, **settings})
+        self.context = Context(
+            settings=chosen,
+            rules=RULES,
+            mastodon=server,
+            jobs=Jobs(redis, chosen),
+            claims=redis_store.RedisClaims(redis),
+            cursors=redis_store.RedisCursors(redis),
+            locks=redis_store.RedisLocks(redis),
+            judged=redis_store.RedisJudged(redis),
+            cases=redis_store.RedisCases(redis),
+            switches=redis_store.RedisSwitches(redis),
+            tally=redis_store.RedisTally(redis),
+            history=redis_store.RedisHistory(redis),
+            clock=lambda: self.now,
+        )
+
+    def run(self, task, *args):
+        with contexts.use(self.context):
+            return task(*args)
+
+    def queued(self) -> set[str]:
+        return {raw.decode().rpartition("-")[2] for raw in self.redis.lrange("rq:queue:default", 0, -1)}
+
+
+def spammer(server: Server, number: int = 1) -> str:
+    server.accounts[number] = account(number)
+    server.posts[str(number)] = spam(str(number))
+    return str(number)
+
+
+def test_a_planted_account_is_reported_once_however_often_it_is_judged(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+    assert server.reports[0].comment.endswith(f"[mw:{server.reports[0].marker}]")
+
+
+def test_dry_run_files_nothing_and_claims_nothing(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server, dry_run=True)
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "rehearsed"
+    assert server.reports == []
+    assert redis.keys("mastowatch:claim:*") == []
+
+
+def test_a_lost_answer_is_looked_up_and_not_repeated(redis):
+    server = Server()
+    one = spammer(server)
+    server.lose_answer = True
+    world = World(redis, server)
+    with pytest.raises(MastodonUnreachable):
+        world.run(tasks.analyze_and_maybe_report, one)
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+
+
+def test_a_report_that_never_arrived_is_sent_again_only_when_it_can_no_longer_arrive(redis):
+    server = Server()
+    one = spammer(server)
+    server.fail = [None, None, MastodonUnreachable("no answer")]
+    world = World(redis, server)
+    with pytest.raises(MastodonUnreachable):
+        world.run(tasks.analyze_and_maybe_report, one)
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    assert server.reports == []
+    world.now += 60
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+
+
+def test_a_post_deleted_before_the_report_costs_the_posts_not_the_report(redis):
+    server = Server()
+    one = spammer(server)
+    server.fail = [None, None, MastodonNotFound("a post is gone")]
+    assert World(redis, server).run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert [report.status_ids for report in server.reports] == [()]
+
+
+def test_an_account_that_vanished_is_no_error(redis):
+    assert World(redis, Server()).run(tasks.analyze_and_maybe_report, "5") == {"outcome": "gone"}
+
+
+def test_without_budget_a_job_puts_itself_back(redis):
+    server = Server()
+    one = spammer(server)
+    server.fail = [BudgetExhausted("none left", START + 90)]
+    result = World(redis, server).run(tasks.analyze_and_maybe_report, one)
+    assert isinstance(result, Retry)
+    assert result.intervals == [90]
+
+
+def test_the_panic_stop_halts_work_and_unreadable_counts_as_on(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    world.context.switches.set_panic_stop(on=True, by="me", now=START)
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    world.context.switches.set_panic_stop(on=False, by="me", now=START)
+    redis.set("mastowatch:switch:panic_stop", "damaged")
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    unreachable = redis_store.RedisSwitches(Redis(port=1))
+    world.context = replace(world.context, switches=unreachable)
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    assert server.asked == 0
+
+
+def test_two_workers_never_judge_one_account_at_once(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    world.context.locks.acquire(f"account:{one}", "another worker", 60)
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    assert server.reports == []
+
+
+def test_staff_and_the_exempt_are_never_reported(redis):
+    server = Server()
+    one, two = spammer(server, 1), spammer(server, 2)
+    server.accounts[1] = account(1, staff=True)
+    world = World(redis, server, exempt_domains="x.example")
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "exempt"
+    assert world.run(tasks.analyze_and_maybe_report, two)["outcome"] == "exempt"
+    assert server.reports == []
+
+
+def test_a_wave_larger_than_a_page_is_walked_without_a_gap(redis):
+    server = Server(*(account(n) for n in range(1, 4)))
+    world = World(redis, server, sweep_pages_per_poll=0)
+    world.run(tasks.poll_admin_accounts)
+    redis.delete("rq:queue:default")
+    for number in range(4, 21):
+        server.accounts[number] = account(number)
+    world.run(tasks.poll_admin_accounts)
+    assert world.queued() >= {str(number) for number in range(4, 21)}
+
+
+def test_a_429_in_the_middle_of_a_walk_loses_no_account(redis):
+    server = Server(*(account(n) for n in range(1, 4)))
+    world = World(redis, server, sweep_pages_per_poll=0)
+    world.run(tasks.poll_admin_accounts)
+    for number in range(4, 31):
+        server.accounts[number] = account(number)
+    server.fail = [None, None, BudgetExhausted("429", START + 60)]
+    assert "no budget" in world.run(tasks.poll_admin_accounts)["ended"]
+    for number in range(31, 40):
+        server.accounts[number] = account(number)
+    assert world.run(tasks.poll_admin_accounts)["ended"] == "complete"
+    assert world.queued() >= {str(number) for number in range(4, 40)}
+
+
+def test_the_sweep_goes_on_from_its_cursor_until_it_has_seen_all(redis):
+    server = Server(*(account(n) for n in range(1, 31)))
+    for _ in range(8):
+        World(redis, server, sweep_pages_per_poll=1).run(tasks.poll_admin_accounts)
+    assert World(redis, server).queued() == {str(number) for number in range(1, 31)}
+
+
+def test_an_unchanged_account_is_not_judged_twice(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    world.run(tasks.analyze_and_maybe_report, one)
+    assert world.run(tasks.poll_admin_accounts)["handed_on"] == 0
+    server.accounts[1] = account(1, statuses=3)
+    assert world.run(tasks.poll_admin_accounts)["handed_on"] == 1
+
+
+def test_queue_stats_are_recorded(redis):
+    world = World(redis, Server())
+    world.context.jobs.analyze("5")
+    world.now += 7
+    world.run(tasks.record_queue_stats)
+    point = world.context.history.recent("default", 10)[0]
+    assert point.depth == 1
+    assert point.at == world.now
+
+
+@pytest.mark.parametrize("wrong", [{}, {"account_id": "a/b"}, {"account_id": "1", "more": "2"}, {"account_id": True}])
+def test_a_task_takes_ids_alone(redis, wrong):
+    with pytest.raises(ValueError, match=r"account_id|more"):
+        TASKS["analyze_and_maybe_report"].check(wrong)
