@@ -6,138 +6,153 @@ Odd and missing fields survive: a server of another version or kind must not end
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
 
-from mastowatch.ports.types import Account, Field, Media, Status
+from mastowatch.ports.types import Account, Field, Media, Status, Visibility
 
 Json = Mapping[str, Any]
 
-# Mastodon's role "everyone": its id, and the one right it carries by default (to invite users).
-_EVERYONE_ID, _EVERYONE_RIGHTS = "-99", 0x10000
-# Stands for a creation time that can't be read: so old that no rule on new accounts counts it.
+# The right to invite people, which the role "everyone" (id -99) gives by default: no sign of a member of staff.
+_INVITE_USERS, _EVERYONE_ID = 1 << 16, "-99"
+# An account whose age is not told is taken for an old one: being new is what speaks against an account.
 _EPOCH = datetime.fromtimestamp(0, UTC)
-# Before this there was no Mastodon, and an id that says so carries no time.
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
+_SHOWN = ("public", "unlisted")
+
+
+def admin_accounts(found: Iterable[object], now: datetime) -> tuple[Account, ...]:
+    """Return the accounts of Admin::Account entities, newest id first; one without a numeric id is left out."""
+    accounts = [admin_account(one, now) for one in found if isinstance(one, Mapping)]
+    return tuple(sorted((one for one in accounts if one.id.isdecimal()), key=lambda one: int(one.id), reverse=True))
 
 
 def admin_account(json: Json, now: datetime) -> Account:
-    """Return the account of an Admin::Account entity, whose outer fields are the more exact ones.
-
-    The inner account's ``created_at`` is cut to midnight, and it knows neither domain nor role.
-    """
-    inner = _object(json.get("account"))
-    username, domain = _text(json.get("username") or inner.get("username")), _text(json.get("domain"))
-    public = {
-        **inner,
-        "id": json.get("id") or inner.get("id"),
+    """Return the account of an Admin::Account entity."""
+    profile = _entity(json.get("account"))
+    username, domain = str(json.get("username") or profile.get("username") or ""), json.get("domain") or None
+    merged = {
+        **profile,
+        "id": json.get("id") or profile.get("id"),
         "username": username,
-        "acct": inner.get("acct") or (f"{username}@{domain}" if domain else username),
-        "created_at": json.get("created_at") or inner.get("created_at"),
-        "suspended": json.get("suspended") or inner.get("suspended"),
-        "limited": json.get("silenced") or inner.get("limited"),
-        "role": json.get("role"),
+        "acct": profile.get("acct") or (f"{username}@{domain}" if domain else username),
+        # Exact, where the profile's own is rounded down to midnight.
+        "created_at": json.get("created_at") or profile.get("created_at"),
+        "roles": [json.get("role"), *_entities(profile.get("roles"))],
+        "suspended": json.get("suspended") or profile.get("suspended"),
+        "limited": json.get("silenced") or profile.get("limited"),
     }
-    return public_account(public, now)
+    return public_account(merged, now)
 
 
 def public_account(json: Json, now: datetime) -> Account:
-    """Return the account of an Account or CredentialAccount entity."""
-    account_id, username = _text(json.get("id")), _text(json.get("username"))
-    acct = _text(json.get("acct")) or username
+    """Return the account of an Account entity."""
+    account_id, username = str(json.get("id") or ""), str(json.get("username") or "")
+    acct = str(json.get("acct") or username)
     return Account(
         id=account_id,
         acct=acct,
         username=username,
         domain=acct.partition("@")[2] or None,
-        display_name=_text(json.get("display_name")),
-        note_html=_text(json.get("note")),
-        url=_text(json.get("url")),
-        created_at=_time(json.get("created_at")) or _EPOCH,
+        display_name=str(json.get("display_name") or ""),
+        note_html=str(json.get("note") or ""),
+        url=str(json.get("url") or ""),
+        created_at=time(json.get("created_at")) or _EPOCH,
         discovered_at=discovered(account_id, now),
-        last_status_at=_time(json.get("last_status_at")),
-        fields=tuple(Field(_text(one.get("name")), _text(one.get("value"))) for one in _objects(json.get("fields"))),
+        last_status_at=time(json.get("last_status_at")),
+        fields=tuple(_field(one) for one in _entities(json.get("fields"))),
         followers=_count(json.get("followers_count")),
         following=_count(json.get("following_count")),
         statuses=_count(json.get("statuses_count")),
         bot=bool(json.get("bot")),
-        staff=any(map(is_staff, (_object(json.get("role")), *_objects(json.get("roles"))))),
+        staff=any(is_staff(role) for role in _entities(json.get("roles"))),
         suspended=bool(json.get("suspended")),
         silenced=bool(json.get("limited")),
     )
 
 
 def is_staff(role: Json) -> bool:
-    """Tell whether a Role entity marks a member of staff.
+    """Tell whether a Role entity marks a member of staff: a right beyond inviting, a highlight, or a name.
 
-    Any right beyond inviting does, and so does being shown on the profile or having a name: mastodon-mock's
-    moderators have no other mark, and to leave one account too many alone is the safe mistake.
+    A role with a name counts whatever its rights: the admins gave it to somebody they know, and some servers
+    do not tell the rights.
     """
-    rights = _count(role.get("permissions"))
-    named = bool(role.get("name")) and _text(role.get("id")) not in ("", _EVERYONE_ID)
-    return bool(rights & ~_EVERYONE_RIGHTS) or bool(role.get("highlighted")) or named
+    named = bool(role.get("name")) and str(role.get("id") or _EVERYONE_ID) != _EVERYONE_ID
+    return bool(_count(role.get("permissions")) & ~_INVITE_USERS) or bool(role.get("highlighted")) or named
+
+
+def statuses(found: Iterable[object]) -> tuple[Status, ...]:
+    """Return the public and unlisted posts among Status entities, in their order."""
+    read = (status(one) for one in found if isinstance(one, Mapping))
+    return tuple(one for one in read if one is not None)
 
 
 def status(json: Json) -> Status | None:
-    """Return the post of a Status entity; None unless it says that it is public or unlisted."""
-    visibility = json.get("visibility")
-    if visibility not in ("public", "unlisted"):
+    """Return the post of a Status entity; None for one that is private, direct, or does not say what it is."""
+    if json.get("visibility") not in _SHOWN:
         return None
     reblog = bool(json.get("reblog"))
-    # The wrapper of a boost repeats the boosted person's words, which are not its account's.
+    # A boost repeats the boosted post: what another person wrote is not this account's doing.
     own: Json = {} if reblog else json
     return Status(
-        id=_text(json.get("id")),
-        account_id=_text(_object(json.get("account")).get("id")),
-        created_at=_time(json.get("created_at")) or _EPOCH,
-        content_html=_text(own.get("content")),
-        spoiler_text=_text(own.get("spoiler_text")),
-        visibility=visibility,
-        language=_text(own.get("language")) or None,
-        url=_text(json.get("url")),
-        in_reply_to_account_id=_text(own.get("in_reply_to_account_id")) or None,
-        mentions=tuple(_text(one.get("acct")) for one in _objects(own.get("mentions"))),
-        tags=tuple(_text(one.get("name")) for one in _objects(own.get("tags"))),
-        media=tuple(map(_media, _objects(own.get("media_attachments")))),
+        id=str(json.get("id") or ""),
+        account_id=str(_entity(json.get("account")).get("id") or ""),
+        created_at=time(json.get("created_at")) or _EPOCH,
+        content_html=str(own.get("content") or ""),
+        spoiler_text=str(own.get("spoiler_text") or ""),
+        visibility=cast("Visibility", str(json["visibility"])),
+        language=str(own.get("language") or "") or None,
+        url=str(json.get("url") or ""),
+        in_reply_to_account_id=str(own.get("in_reply_to_account_id") or "") or None,
+        mentions=tuple(str(one.get("acct") or "") for one in _entities(own.get("mentions"))),
+        tags=tuple(str(one.get("name") or "") for one in _entities(own.get("tags"))),
+        media=tuple(_media(one) for one in _entities(own.get("media_attachments"))),
         reblog=reblog,
     )
 
 
+def time(value: object) -> datetime | None:
+    """Read a time in any of Mastodon's spellings (date, ISO 8601, or a datetime made by mastodon.py) as UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return None
+
+
 def discovered(account_id: str, now: datetime) -> datetime | None:
-    """Return when this server first saw the account: all but the lowest 16 bits of its id are milliseconds."""
-    if not (account_id.isascii() and account_id.isdigit() and len(account_id) < 20):
+    """Return when this server first saw the account: the upper bits of its id are milliseconds, on Mastodon."""
+    if not account_id.isdecimal():
         return None
-    at = _EPOCH + timedelta(milliseconds=int(account_id) >> 16)
-    return at if _FIRST_SERVER <= at <= now + timedelta(days=1) else None
+    at = int(account_id) >> 16
+    earliest, latest = _FIRST_SERVER.timestamp() * 1000, (now + timedelta(days=1)).timestamp() * 1000
+    return datetime.fromtimestamp(at / 1000, UTC) if earliest <= at <= latest else None
+
+
+def _field(json: Json) -> Field:
+    return Field(str(json.get("name") or ""), str(json.get("value") or ""))
 
 
 def _media(json: Json) -> Media:
-    return Media(_text(json.get("type")) or "unknown", _text(json.get("description")), _text(json.get("blurhash")))
+    kind, description, blurhash = json.get("type"), json.get("description"), json.get("blurhash")
+    return Media(str(kind or "unknown"), str(description or ""), str(blurhash or ""))
 
 
-def _time(value: object) -> datetime | None:
-    """Read a date or a time in ISO 8601 as UTC."""
-    try:
-        at = datetime.fromisoformat(_text(value))
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+def _entity(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _entities(value: object) -> list[Json]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def _count(value: object) -> int:
     try:
-        return max(0, int(_text(value)))
-    except ValueError:
+        return max(0, int(cast("str", value)))
+    except (TypeError, ValueError, OverflowError):
         return 0
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(value: object) -> Iterable[Json]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
