@@ -1,81 +1,124 @@
-"""mastodon-mock as a process of its own, on a free port."""
+"""A Mastodon to talk to over HTTP: mastodon-mock on a free port, filled through its own models, counting requests."""
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import requests
+import uvicorn
+from mastodon_mock.app import create_app
+from mastodon_mock.config import MastodonMockConfig, SeedConfig
+from mastodon_mock.db.models import Account, OAuthToken
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from tests.redis_server import free_port
-
-CONFIG = """
-[server]
-port = {port}
-[database]
-path = ":memory:"
-[auth]
-enforce_scopes = {scopes}
-[[seed.accounts]]
-username = "watch"
-role = "admin"
-access_token = "bot-token"
-[[seed.accounts]]
-username = "alice"
-email = "alice@secret.example"
-[[seed.accounts]]
-username = "spammer"
-domain = "spam.example"
-note = "<p>hello</p>"
-[[seed.statuses]]
-account = "spammer"
-text = "claim your airdrop https://w.example/1"
-[[seed.statuses]]
-account = "spammer"
-text = "for friends only"
-visibility = "private"
-"""
+ALL_SCOPES = ("admin:read", "read", "write")
 
 
-@dataclass(frozen=True)
-class Mock:
+class Asked(NamedTuple):
+    """A request as the server saw it."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+
+
+@dataclass
+class MockMastodon:
+    """A running server. ``tokens`` are access tokens by username; ``asked`` are all requests, the oldest first."""
+
     url: str
+    tokens: dict[str, str]
+    sessions: Callable[[], Session]
+    stop: Callable[[], None]
+    asked: list[Asked] = field(default_factory=list)
 
-    def fault(self, effect: dict, path_regex: str, count: int | None = None) -> None:
-        body = {"match": {"path_regex": path_regex}, "effect": effect, "count": count}
-        requests.post(f"{self.url}/api/v1/_mock/faults", json=body, timeout=5).raise_for_status()
+    def fault(self, effect: str, *, path: str | None = None, count: int | None = None, **more: object) -> None:
+        """Answer the next ``count`` requests to ``path`` (a glob) badly; see mastodon_mock/faults.py."""
+        rule = {"match": {"path": path}, "effect": {"type": effect, **more}, "count": count}
+        requests.post(f"{self.url}/api/v1/_mock/faults", json=rule, timeout=10).raise_for_status()
 
-    def heal(self) -> None:
-        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=5)
-
-
-@contextlib.contextmanager
-def mock_server(*, scopes: bool = False) -> Iterator[Mock]:
-    port = free_port()
-    with tempfile.TemporaryDirectory() as directory:
-        config = Path(directory) / "mock.toml"
-        config.write_text(CONFIG.format(port=port, scopes=str(scopes).lower()))
-        command = [sys.executable, "-m", "mastodon_mock", "serve", "--config", str(config)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url)
-            yield Mock(url)
-        finally:
-            process.kill()  # one that still holds a hanging request does not end by itself
-            process.wait(10)
+    def clear_faults(self) -> None:
+        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=10).raise_for_status()
 
 
-def _wait(url: str) -> None:
-    for _ in range(200):
-        with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/api/v2/instance", timeout=2).ok:
-                return
-        time.sleep(0.1)
+def start_mock(
+    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None, *, port: int = 0
+) -> MockMastodon:
+    """Start a server in a thread; ``populate`` adds rows to a session that is then committed."""
+    app = create_app(config or MastodonMockConfig(seed=SeedConfig()))
+    sessions: Callable[[], Session] = app.state.session_factory
+    with sessions() as session:
+        if populate is not None:
+            populate(session)
+        session.commit()
+        tokens = _tokens(session)
+    asked: list[Asked] = []
+    options = {"host": "127.0.0.1", "port": port, "log_level": "error", "ws": "none", "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(_counting(app, asked), **options))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{_port(server, thread)}"
+    return MockMastodon(address, tokens, sessions, lambda: _stop(server, thread), asked)
+
+
+@contextmanager
+def running_mock(
+    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None
+) -> Iterator[MockMastodon]:
+    """The same, stopped at the end of the block."""
+    mock = start_mock(config, populate)
+    try:
+        yield mock
+    finally:
+        mock.stop()
+
+
+def add_account(session: Session, username: str, *, token: str = "", **columns: object) -> Account:
+    """Add an account, and a token with all scopes for it; returns it with its id."""
+    account = Account(username=username, **columns)
+    session.add(account)
+    session.flush()
+    if token:
+        add_token(session, account, token)
+    return account
+
+
+def add_token(session: Session, account: Account, token: str, scopes: tuple[str, ...] = ALL_SCOPES) -> None:
+    session.add(OAuthToken(access_token=token, account_id=account.id, scopes=list(scopes)))
+
+
+def _tokens(session: Session) -> dict[str, str]:
+    rows = select(Account.username, OAuthToken.access_token).join(OAuthToken, OAuthToken.account_id == Account.id)
+    # The first token of an account is the one that counts.
+    return dict(session.execute(rows.order_by(OAuthToken.id.desc())).all())
+
+
+def _counting(app: Any, asked: list[Asked]) -> Callable[..., Any]:
+    async def counted(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith("/api/v1/_mock"):
+            asked.append(Asked(scope["method"], scope["path"], parse_qs(scope["query_string"].decode())))
+        await app(scope, receive, send)
+
+    return counted
+
+
+def _port(server: uvicorn.Server, thread: threading.Thread) -> int:
+    for _ in range(500):
+        if server.started:
+            return int(server.servers[0].sockets[0].getsockname()[1])
+        if not thread.is_alive():
+            break
+        time.sleep(0.02)
     raise RuntimeError("mastodon-mock did not start")
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(10)

@@ -121,9 +121,9 @@ class MastodonApi:
 
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""
-        call = lambda: self._client.account_statuses(account_id, limit=STATUSES_PAGE)  # noqa: E731 -- one expression
-        found = map(parsing.status, self._get("accounts/statuses", call))
-        return tuple(one for one in found if one is not None)
+        endpoint = "accounts/statuses"
+        found = self._get(endpoint, lambda: self._client.account_statuses(account_id, limit=STATUSES_PAGE))
+        return parsing.statuses(_shaped(endpoint, found, list))
 
     def status(self, status_id: str) -> Status:
         """See the port."""
