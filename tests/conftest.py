@@ -10,6 +10,13 @@ from redis import Redis
 from tests.redis_server import private_redis
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a redis-server by the fixtures it asks for, so that no test can forget to."""
+    for item in items:
+        if {"redis", "redis_server"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.redis)
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     with private_redis() as url:

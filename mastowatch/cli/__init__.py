@@ -13,7 +13,7 @@ from mastowatch.cli import panic, rules, show
 from mastowatch.config import Loaded, load
 from mastowatch.errors import MastoWatchError
 from mastowatch.logs import set_up
-from mastowatch.processes import scheduler, worker
+from mastowatch.processes import api, scheduler, worker
 
 # A wrong setting or argument; systemd and scripts tell it from a crash.
 EXIT_USAGE = 2
@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("scheduler", help="put recurring jobs on the queues")
     one.set_defaults(run=_scheduler)
 
+    one = commands.add_parser("api", help="serve the /jobs API")
+    one.set_defaults(run=_api)
+
     settings = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
     settings.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
 
@@ -75,4 +78,11 @@ def _scheduler(loaded: Loaded, arguments: argparse.Namespace) -> int:
     del arguments
     set_up(loaded.settings.log_level)
     scheduler.run(loaded)
+    return 0
+
+
+def _api(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    del arguments
+    set_up(loaded.settings.log_level)
+    api.run(loaded)
     return 0

@@ -1,0 +1,138 @@
+"""A Mastodon server in memory, for tests and rehearsals: the port's behaviour, and its ways to fail, on demand.
+
+One suite holds this and the adapter over HTTP to the same behaviour: tests/contract/test_mastodon_port.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mastowatch.errors import MastodonNotFound, MastodonUnreachable
+from mastowatch.ports.mastodon import Purpose
+from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Status
+
+Entity = TypeVar("Entity", Account, Status)
+
+
+@dataclass
+class MemoryMastodon:
+    """``accounts`` and ``posts`` by id, ``reports`` in the order of filing; all of them may be changed at any time.
+
+    ``posts`` may hold private ones, which never come out. ``requests`` counts what a server would be asked.
+    """
+
+    bot: Account
+    page_size: int = 200
+    accounts: dict[str, Account] = field(default_factory=dict)
+    posts: dict[str, Status] = field(default_factory=dict)
+    reports: list[ReportRequest] = field(default_factory=list)
+    requests: int = 0
+    _failures: list[Exception] = field(default_factory=list)
+    _lost_answers: int = 0
+
+    def add(self, *accounts: Account) -> None:
+        """Let the server know these accounts, or what they look like now."""
+        self.accounts.update((account.id, account) for account in accounts)
+
+    def post(self, *statuses: Status) -> None:
+        """Let the server have these posts."""
+        self.posts.update((status.id, status) for status in statuses)
+
+    def fail_next(self, *errors: Exception) -> None:
+        """Answer the next requests with these errors, one each; nothing is filed."""
+        self._failures += errors
+
+    def lose_next_answer(self) -> None:
+        """File the next report, but let its answer get lost."""
+        self._lost_answers += 1
+
+    def for_purpose(self, purpose: Purpose) -> MemoryMastodon:
+        """Return itself: nothing here costs budget."""
+        del purpose
+        return self
+
+    def me(self) -> Account:
+        """See the port; costs no request, as it is asked once a process."""
+        return self.bot
+
+    def newest_accounts(self, origin: Origin) -> AccountPage:
+        """See the port."""
+        return self._below(origin, None)
+
+    def accounts_above(self, origin: Origin, min_id: str) -> AccountPage:
+        """See the port."""
+        self._ask()
+        above = [one for one in self._known(origin) if int(one.id) > int(min_id)]
+        return AccountPage(tuple(above[-self.page_size :]), full=bool(above))
+
+    def accounts_below(self, origin: Origin, max_id: str | None) -> AccountPage:
+        """See the port."""
+        return self._below(origin, max_id)
+
+    def account(self, account_id: str) -> Account:
+        """See the port."""
+        self._ask()
+        return _found(self.accounts.get(account_id), f"account {account_id}")
+
+    def account_statuses(self, account_id: str) -> tuple[Status, ...]:
+        """See the port."""
+        self._ask()
+        _found(self.accounts.get(account_id), f"account {account_id}")
+        return tuple(_newest_first(one for one in self._shown() if one.account_id == account_id))[:40]
+
+    def status(self, status_id: str) -> Status:
+        """See the port."""
+        self._ask()
+        return _found(next((one for one in self._shown() if one.id == status_id), None), f"post {status_id}")
+
+    def file_report(self, request: ReportRequest) -> Receipt:
+        """See the port."""
+        self._ask()
+        if _found(self.accounts.get(request.account_id), f"account {request.account_id}").suspended:
+            raise MastodonNotFound(f"account {request.account_id} is suspended")
+        theirs = {one.id for one in self._shown() if one.account_id == request.account_id}
+        if not theirs.issuperset(request.status_ids):
+            raise MastodonNotFound("a post of the report is gone")
+        self.reports.append(request)
+        if self._lost_answers:
+            self._lost_answers -= 1
+            raise MastodonUnreachable("reports: the answer was lost")
+        return Receipt(str(len(self.reports)), request.status_ids)
+
+    def find_report(self, account_id: str, marker: str) -> Receipt | None:
+        """See the port."""
+        self._ask()
+        for number, report in enumerate(self.reports, start=1):
+            if report.account_id == account_id and marker in report.comment:
+                return Receipt(str(number))
+        return None
+
+    def _ask(self) -> None:
+        self.requests += 1
+        if self._failures:
+            raise self._failures.pop(0)
+
+    def _known(self, origin: Origin) -> list[Account]:
+        """Return the active accounts, newest id first."""
+        return _newest_first(one for one in self.accounts.values() if one.origin == origin and not one.suspended)
+
+    def _below(self, origin: Origin, max_id: str | None) -> AccountPage:
+        self._ask()
+        below = [one for one in self._known(origin) if max_id is None or int(one.id) < int(max_id)]
+        page = tuple(below[: self.page_size])
+        return AccountPage(page, full=len(page) == self.page_size)
+
+    def _shown(self) -> Iterable[Status]:
+        return (one for one in self.posts.values() if one.visibility in ("public", "unlisted"))
+
+
+def _newest_first(found: Iterable[Entity]) -> list[Entity]:
+    return sorted(found, key=lambda one: int(one.id), reverse=True)
+
+
+def _found(value: Entity | None, what: str) -> Entity:
+    if value is None:
+        raise MastodonNotFound(f"{what} is not known")
+    return value

@@ -1,0 +1,195 @@
+"""The stores of ``mastowatch.ports.store`` in memory, for tests and rehearsals: gone with the process, never away.
+
+One suite holds these and the ones in Redis to the same behaviour: tests/contract/test_stores.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+
+from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+
+CASES_MAX = 5000
+POINTS_MAX = 20160
+
+
+class MemoryClaims:
+    """Claims by account id; safe between threads, as the ones in Redis are between processes."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, Claim] = {}
+        self._lock = Lock()
+
+    def get(self, account_id: str) -> Claim | None:
+        """See the port."""
+        return self._claims.get(account_id)
+
+    def plan(self, account_id: str, marker: str, now: float) -> Claim:
+        """See the port."""
+        return self._claims.setdefault(account_id, Claim(account_id, marker, "planned", now))
+
+    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
+        """See the port."""
+        with self._lock:
+            found = self._claims.get(account_id)
+            if found is None or _step(found) != _step(expect):
+                return False
+            self._claims[account_id] = replace(found, state="sent", owner=owner, changed_at=now)
+            return True
+
+    def filed(self, account_id: str, report_id: str, now: float) -> None:
+        """See the port."""
+        found = self._claims[account_id]
+        self._claims[account_id] = replace(found, state="filed", report_id=report_id, changed_at=now, reason="")
+
+    def failed(self, account_id: str, reason: str, now: float) -> None:
+        """See the port."""
+        self._claims[account_id] = replace(self._claims[account_id], state="failed", reason=reason, changed_at=now)
+
+
+def _step(claim: Claim) -> tuple[str, float, str]:
+    return claim.state, claim.changed_at, claim.owner
+
+
+class MemoryCursors:
+    """Ids by the name of a walk."""
+
+    def __init__(self) -> None:
+        self._cursors: dict[str, str] = {}
+
+    def get(self, name: str) -> str | None:
+        """See the port."""
+        return self._cursors.get(name)
+
+    def set(self, name: str, value: str) -> None:
+        """See the port."""
+        self._cursors[name] = value
+
+    def clear(self, name: str) -> None:
+        """See the port."""
+        self._cursors.pop(name, None)
+
+
+class MemoryLocks:
+    """Owners and ends by the name of a lock; ``clock`` gives seconds that only grow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._held: dict[str, tuple[str, float]] = {}
+        self._lock = Lock()
+
+    def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
+        """See the port."""
+        with self._lock:
+            if name in self._held and self._held[name][1] > self._clock():
+                return False
+            self._held[name] = owner, self._clock() + ttl_s
+            return True
+
+    def release(self, name: str, owner: str) -> None:
+        """See the port."""
+        with self._lock:
+            if self._held.get(name, ("", 0.0))[0] == owner:
+                del self._held[name]
+
+
+class MemoryJudged:
+    """Fingerprints by account id; kept for good, as no rehearsal lasts a week."""
+
+    def __init__(self) -> None:
+        self._fingerprints: dict[str, str] = {}
+
+    def fingerprints(self, account_ids: Iterable[str]) -> dict[str, str]:
+        """See the port."""
+        return {one: self._fingerprints[one] for one in account_ids if one in self._fingerprints}
+
+    def remember(self, account_id: str, fingerprint: str) -> None:
+        """See the port."""
+        self._fingerprints[account_id] = fingerprint
+
+
+class MemoryCases:
+    """Cases by account id, the newest ``at_most`` of them."""
+
+    def __init__(self, *, at_most: int = CASES_MAX) -> None:
+        self._at_most = at_most
+        self._cases: dict[str, Case] = {}
+
+    def put(self, case: Case) -> None:
+        """See the port."""
+        self._cases[case.account_id] = case
+        for old in self.latest(len(self._cases), self._at_most):
+            del self._cases[old.account_id]
+
+    def get(self, account_id: str) -> Case | None:
+        """See the port."""
+        return self._cases.get(account_id)
+
+    def latest(self, limit: int, offset: int = 0) -> tuple[Case, ...]:
+        """See the port."""
+        # Redis sorts equals by their name as well.
+        newest = sorted(self._cases.values(), key=lambda case: (case.judged_at, case.account_id), reverse=True)
+        return tuple(newest[offset : offset + max(0, limit)])
+
+    def count(self) -> int:
+        """See the port."""
+        return len(self._cases)
+
+
+class MemorySwitches:
+    """The panic stop, and who switched it on when."""
+
+    def __init__(self) -> None:
+        self._panic: tuple[str, float] | None = None
+
+    def panic_stop(self) -> bool:
+        """See the port."""
+        return self._panic is not None
+
+    def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
+        """See the port."""
+        self._panic = (by, now) if on else None
+
+    def describe_panic_stop(self) -> str:
+        """See the port."""
+        if self._panic is None:
+            return "off"
+        by, at = self._panic
+        return f"on since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC by {by}"
+
+
+class MemoryTally:
+    """Counters by name."""
+
+    def __init__(self) -> None:
+        self._counters: Counter[str] = Counter()
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """See the port."""
+        self._counters[name] += amount
+
+    def read(self) -> Counters:
+        """See the port."""
+        return dict(self._counters)
+
+
+class MemoryHistory:
+    """Points by queue, the newest POINTS_MAX of each."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, deque[QueuePoint]] = {}
+
+    def record(self, points: Iterable[QueuePoint]) -> None:
+        """See the port."""
+        for point in points:
+            self._points.setdefault(point.queue, deque(maxlen=POINTS_MAX)).append(point)
+
+    def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
+        """See the port."""
+        points = self._points.get(queue, ())
+        return tuple(points)[-limit:] if limit > 0 else ()

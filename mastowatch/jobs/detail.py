@@ -1,0 +1,136 @@
+"""Reads one job in full: what it was asked, what came of it, and every attempt that RQ keeps (the last ten)."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
+
+from mastowatch.jobs.control import checked_id
+from mastowatch.jobs.records import JobRow, first_line, inflate, moment, read_row, text, traceback_of
+from mastowatch.jobs.refusals import Unknown
+
+AttemptOutcome = Literal["finished", "failed", "stopped", "waited", "gave_up", "unknown"]
+# rq.results.Result.Type; "waited" is a job that put itself back for later.
+_OUTCOMES: dict[str, AttemptOutcome] = {
+    "1": "finished",
+    "2": "failed",
+    "3": "stopped",
+    "4": "waited",
+    "5": "gave_up",
+}
+
+
+class Attempt(BaseModel):
+    """One run of a job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: AttemptOutcome
+    at: datetime = Field(description="When the outcome was recorded.")
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_s: float | None = None
+    worker_name: str | None = None
+    error: str | None = Field(default=None, description="First line of the error.")
+    traceback: str | None = None
+
+
+class JobDetail(JobRow):
+    """One job with its arguments, result and attempts."""
+
+    function: str | None = Field(default=None, description="Import path of the function; null where it can't be read.")
+    args: list[Any] = Field(default_factory=list)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    readable: bool = Field(default=True, description="False where the arguments are no JSON: a pickle is never read.")
+    result: Any = Field(default=None, description="What the last finished attempt returned.")
+    result_readable: bool = True
+    place: int | None = Field(
+        default=None, description="How many jobs are before it on its queue; null if it is not there."
+    )
+    due_at: datetime | None = Field(default=None, description="When a scheduled job goes on its queue.")
+    timeout_s: int | None = None
+    last_heartbeat: datetime | None = None
+    attempts: list[Attempt] = Field(
+        default_factory=list, description="Oldest first. RQ keeps the last ten, and only final failures."
+    )
+
+
+def read_job(redis: Redis, job_id: str, now: float) -> JobDetail:
+    """Return the job; raises Unknown. ``now`` is epoch seconds."""
+    row = read_row(redis, checked_id(job_id), now)
+    if row is None:
+        raise Unknown(f"there is no job {job_id}; records of finished jobs are kept for RESULT_TTL seconds")
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.hmget(f"rq:job:{job_id}", ["data", "timeout", "last_heartbeat"])
+        pipe.xrange(f"rq:results:{job_id}")
+        pipe.lpos(f"rq:queue:{row.queue}", job_id)
+        pipe.zscore(f"rq:scheduled:{row.queue}", job_id)
+        pipe.zscore("rq:scheduler:scheduled_jobs", job_id)
+        (data, timeout, heartbeat), entries, place, due, planned = pipe.execute()
+    return JobDetail.model_validate(
+        row.model_dump()
+        | _call(data)
+        | _result(entries)
+        | {
+            "place": place,
+            "due_at": _due(row, due, planned),
+            "timeout_s": timeout if timeout and text(timeout).isdigit() else None,
+            "last_heartbeat": moment(heartbeat) if row.status == "started" else None,
+            "attempts": [_attempt(entry_id, payload) for entry_id, payload in entries],
+        }
+    )
+
+
+def _call(data: bytes | None) -> dict[str, Any]:
+    """Return function, args and kwargs out of RQ's JSON ``[function, instance, args, kwargs]``."""
+    try:
+        function, _, args, kwargs = json.loads(inflate(data or b""))
+    except (ValueError, TypeError, RecursionError):
+        return {"readable": False}
+    if not (isinstance(function, str) and isinstance(args, list) and isinstance(kwargs, dict)):
+        return {"readable": False}
+    return {"function": function, "args": args, "kwargs": kwargs}
+
+
+def _result(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Any]:
+    finished = [payload for _, payload in entries if text(payload.get(b"type", b"")) == "1"]
+    raw = finished[-1].get(b"return_value") if finished else None
+    if raw is None:
+        return {}
+    try:
+        return {"result": json.loads(b64decode(raw))}
+    except (ValueError, RecursionError):
+        return {"result_readable": False}
+
+
+def _attempt(entry_id: bytes, payload: dict[bytes, bytes]) -> Attempt:
+    started, ended = (_epoch(payload.get(name)) for name in (b"execution_started_at", b"execution_ended_at"))
+    traceback = traceback_of(payload)
+    return Attempt(
+        outcome=_OUTCOMES.get(text(payload.get(b"type", b"")), "unknown"),
+        # A stream's ids begin with the millisecond of the entry.
+        at=datetime.fromtimestamp(int(text(entry_id).partition("-")[0]) / 1000, UTC),
+        started_at=started,
+        ended_at=ended,
+        duration_s=round((ended - started).total_seconds(), 3) if started and ended else None,
+        worker_name=text(payload.get(b"worker_name", b"")) or None,
+        error=first_line(traceback) if traceback else None,
+        traceback=traceback,
+    )
+
+
+def _due(row: JobRow, due: float | None, planned: float | None) -> datetime | None:
+    score = due if due is not None else planned
+    return datetime.fromtimestamp(score, UTC) if score is not None and row.status == "scheduled" else None
+
+
+def _epoch(raw: bytes | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(raw), UTC) if raw else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,85 @@
+"""Reads how the recurring jobs stand: next run, last run, its outcome, and the ticks that were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
+
+from mastowatch.jobs.records import JobRow, read_rows, text
+from mastowatch.reliable.scheduler import LAST_TICK, SKIPPED, Recurring
+
+_LOCK = "rq:scheduler_lock"
+
+
+class RecurringRow(BaseModel):
+    """A recurring job."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "id": "poll_admin_accounts",
+                "description": "poll_admin_accounts()",
+                "queue": "default",
+                "interval_s": 30,
+                "next_run_at": "2026-03-01T12:00:30Z",
+                "last_run_at": "2026-03-01T12:00:00.200000Z",
+                "last_status": "finished",
+                "last_duration_s": 1.9,
+                "skipped": 0,
+            }
+        },
+    )
+
+    id: str
+    description: str
+    queue: str
+    interval_s: int
+    next_run_at: datetime | None = Field(description="When it goes on its queue; null while it is not planned.")
+    last_run_at: datetime | None = Field(description="When it last went on its queue.")
+    last_status: str | None = Field(description="Status of that run; null before the first.")
+    last_duration_s: float | None = None
+    skipped: int = Field(description="Ticks left out so far, because the run before still waited or ran.")
+
+
+def recurring_rows(redis: Redis, schedule: Sequence[Recurring], now: float) -> list[RecurringRow]:
+    """Return a row for each recurring job; ``now`` is epoch seconds."""
+    ids = [one.id for one in schedule]
+    if not ids:
+        return []
+    with redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.zscore("rq:scheduler:scheduled_jobs", job_id)
+        pipe.hmget(LAST_TICK, ids)
+        pipe.hmget(SKIPPED, ids)
+        *planned, ticks, skipped = pipe.execute()
+    records = read_rows(redis, ids, now)
+    return [_row(*facts) for facts in zip(schedule, planned, ticks, skipped, records, strict=True)]
+
+
+def scheduler_alive(redis: Redis) -> bool:
+    """Return whether a scheduler leads: its lock runs out seconds after its last step."""
+    return bool(redis.exists(_LOCK))
+
+
+def _row(one: Recurring, planned: float | None, tick: Any, skipped: Any, record: JobRow | None) -> RecurringRow:  # noqa: ANN401 -- redis-py gives bytes or str
+    return RecurringRow(
+        id=one.id,
+        description=one.description,
+        queue=one.queue,
+        interval_s=one.every_s,
+        next_run_at=_moment(planned),
+        last_run_at=_moment(tick),
+        # Before its first run the record exists already, planned by the scheduler.
+        last_status=record.status if record and tick else None,
+        last_duration_s=record.duration_s if record and tick else None,
+        skipped=int(text(skipped)) if skipped else 0,
+    )
+
+
+def _moment(epoch: Any) -> datetime | None:  # noqa: ANN401 -- redis-py gives bytes, str or float
+    return datetime.fromtimestamp(float(epoch), UTC) if epoch is not None else None

@@ -1,0 +1,74 @@
+"""Reads the workers that are registered: what each does, when it was last heard of, how much it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
+
+from mastowatch.jobs.records import moment, text
+
+_FIELDS = (
+    "state",
+    "queues",
+    "hostname",
+    "pid",
+    "birth",
+    "last_heartbeat",
+    "successful_job_count",
+    "failed_job_count",
+    "total_working_time",
+)
+
+
+class WorkerRow(BaseModel):
+    """A registered worker."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: str = Field(description="idle, busy or suspended (the panic stop).")
+    queues: list[str] = Field(description="Most urgent first.")
+    hostname: str
+    pid: int | None
+    current_job_id: str | None
+    started_at: datetime | None
+    last_heartbeat: datetime | None
+    finished: int = Field(description="Jobs that it has finished since its start.")
+    failed: int
+    working_s: float = Field(description="Seconds that it has worked since its start.")
+
+
+def read_workers(redis: Redis) -> list[WorkerRow]:
+    """Return the registered workers by name; one that died drops out within its registration's life (20 s)."""
+    names = sorted(text(raw).removeprefix("rq:worker:") for raw in redis.smembers("rq:workers"))
+    if not names:
+        return []
+    with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hmget(f"rq:worker:{name}", list(_FIELDS))
+            pipe.smembers(f"rq:worker:{name}:executions")
+        found = pipe.execute()
+    rows = zip(names, found[::2], found[1::2], strict=True)
+    return [_row(name, values, executions) for name, values, executions in rows if any(values)]
+
+
+def _row(name: str, values: Sequence[Any], executions: set[Any]) -> WorkerRow:
+    fields = {key: text(raw) if raw is not None else "" for key, raw in zip(_FIELDS, values, strict=True)}
+    jobs = sorted(text(raw).partition(":")[0] for raw in executions)
+    return WorkerRow(
+        name=name,
+        state=fields["state"] or "unknown",
+        queues=[queue for queue in fields["queues"].split(",") if queue],
+        hostname=fields["hostname"],
+        pid=int(fields["pid"]) if fields["pid"].isdigit() else None,
+        current_job_id=jobs[0] if jobs else None,
+        started_at=moment(fields["birth"]),
+        last_heartbeat=moment(fields["last_heartbeat"]),
+        finished=int(fields["successful_job_count"] or 0),
+        failed=int(fields["failed_job_count"] or 0),
+        working_s=round(float(fields["total_working_time"] or 0), 3),
+    )

@@ -1,0 +1,72 @@
+"""Errors as RFC 9457 problems: type, title, status, detail, instance. No traceback ever leaves the process."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+
+from mastowatch.errors import StoreUnavailable
+from mastowatch.jobs.refusals import Refusal
+from mastowatch.logs import event
+
+log = logging.getLogger(__name__)
+RETRY_AFTER_S = 5
+
+
+class Problem(JSONResponse):
+    """A problem's response."""
+
+    media_type = "application/problem+json"
+
+
+def problem(path: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Problem:
+    """Return the response; ``path`` is the one asked for."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
+    return Problem(body, status_code=status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RedisError, _redis_away)
+    app.add_exception_handler(StoreUnavailable, _redis_away)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _refusal(request: Request, error: Exception) -> Problem:
+    assert isinstance(error, Refusal)  # noqa: S101 -- Starlette's handlers are typed for any exception
+    return problem(request.url.path, error.status, error.title, str(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Problem:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("query", "path", "body"))
+    return problem(request.url.path, 422, "Bad parameter", f"{where or 'body'}: {first['msg']}")
+
+
+async def _http(request: Request, error: Exception) -> Problem:
+    assert isinstance(error, HTTPException)  # noqa: S101 -- as above
+    headers = dict(error.headers) if error.headers else None
+    return problem(
+        request.url.path, error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail), headers
+    )
+
+
+async def _redis_away(request: Request, error: Exception) -> Problem:
+    event(log, logging.WARNING, "redis_unavailable", path=request.url.path, error=type(error).__name__)
+    detail = "Redis does not answer; nothing can be read or queued until it does (see the journal of redis-server)"
+    return problem(request.url.path, 503, "Redis is away", detail, {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _unforeseen(request: Request, error: Exception) -> Problem:
+    del error  # Starlette raises it once more for the journal
+    return problem(request.url.path, 500, "Internal error", "see MastoWatch's journal for the traceback")
