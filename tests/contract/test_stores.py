@@ -1,0 +1,203 @@
+"""One suite for the stores in memory and the ones in Redis: who uses the port can't tell them apart."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from mastowatch.adapters import memory_store, redis_store
+from mastowatch.errors import StoreUnavailable
+from mastowatch.ports.types import Case, CaseReason, QueuePoint
+from tests.redis_server import free_port
+
+NOW = 1_767_268_800.125  # 2026-01-01 12:00 UTC
+CASE = Case("1", "a@x.example", "https://x.example/@a", "report", 7.0, 0.0, "filed", "why", NOW, (), "9", "m", ("5",))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def make(request, redis):
+    """Make the store of a name ("Claims") in memory or in Redis."""
+
+    def in_memory(name: str, **options):
+        return getattr(memory_store, f"Memory{name}")(**options)
+
+    def in_redis(name: str, **options):
+        return getattr(redis_store, f"Redis{name}")(redis, **options)
+
+    return in_memory if request.param == "memory" else in_redis
+
+
+def point(at: float, **changes) -> QueuePoint:
+    return replace(QueuePoint(at, "high", 3, 1.5, 1, 20, 2, 4), **changes)
+
+
+def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
+    claims = make("Claims")
+    assert claims.get("1") is None
+    first = claims.plan("1", "aaaa", NOW)
+    assert (first.account_id, first.marker, first.state, first.changed_at) == ("1", "aaaa", "planned", NOW)
+    assert claims.plan("1", "bbbb", NOW + 1) == first == claims.get("1")
+
+
+def test_of_two_who_would_send_the_same_claim_only_one_may(make):
+    claims = make("Claims")
+    planned = claims.plan("1", "aaaa", NOW)
+    assert claims.send("1", "worker-1", NOW + 1, expect=planned)
+    assert not claims.send("1", "worker-2", NOW + 1, expect=planned)
+    assert claims.get("1") == replace(planned, state="sent", owner="worker-1", changed_at=NOW + 1)
+
+
+def test_a_claim_that_was_sent_may_be_sent_again_by_who_saw_its_latest_step(make):
+    claims = make("Claims")
+    claims.send("1", "worker-1", NOW, expect=claims.plan("1", "aaaa", NOW))
+    seen = claims.get("1")
+    assert claims.send("1", "worker-2", NOW + 60, expect=seen)
+    assert not claims.send("1", "worker-3", NOW + 61, expect=seen)
+
+
+def test_a_claim_that_is_not_there_can_not_be_sent(make):
+    planned = make("Claims").plan("1", "aaaa", NOW)
+    assert not make("Claims").send("2", "worker", NOW, expect=replace(planned, account_id="2"))
+
+
+def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
+    claims = make("Claims")
+    claims.plan("1", "aaaa", NOW)
+    claims.failed("1", "gone", NOW + 1)
+    assert (claims.get("1").state, claims.get("1").reason, claims.get("1").changed_at) == ("failed", "gone", NOW + 1)
+    claims.filed("1", "77", NOW + 2)
+    assert (claims.get("1").state, claims.get("1").report_id, claims.get("1").reason) == ("filed", "77", "")
+
+
+def test_a_cursor_is_kept_until_it_is_cleared(make):
+    cursors = make("Cursors")
+    assert cursors.get("local:head") is None
+    cursors.set("local:head", "10")
+    cursors.set("remote:head", "20")
+    cursors.set("local:head", "11")
+    assert (cursors.get("local:head"), cursors.get("remote:head")) == ("11", "20")
+    cursors.clear("local:head")
+    cursors.clear("local:head")
+    assert (cursors.get("local:head"), cursors.get("remote:head")) == (None, "20")
+
+
+def test_a_lock_is_held_by_one_owner_and_released_by_no_other(make):
+    locks = make("Locks")
+    assert locks.acquire("poll:local", "one", 60)
+    assert not locks.acquire("poll:local", "two", 60)
+    assert not locks.acquire("poll:local", "one", 60), "not even by its owner once more"
+    locks.release("poll:local", "two")
+    assert not locks.acquire("poll:local", "two", 60)
+    locks.release("poll:local", "one")
+    assert locks.acquire("poll:local", "two", 60)
+
+
+def test_the_lock_of_a_dead_owner_runs_out_and_the_late_owner_does_not_release_the_next(make):
+    locks = make("Locks")
+    assert locks.acquire("poll:local", "dead", 0.05)
+    time.sleep(0.1)
+    assert locks.acquire("poll:local", "next", 60)
+    locks.release("poll:local", "dead")
+    assert not locks.acquire("poll:local", "third", 60)
+
+
+def test_only_known_fingerprints_come_back(make):
+    judged = make("Judged")
+    judged.remember("1", "old")
+    judged.remember("1", "new")
+    judged.remember("2", "two")
+    assert judged.fingerprints(["2", "1", "3"]) == {"1": "new", "2": "two"}
+    assert judged.fingerprints(iter(["1"])) == {"1": "new"}
+    assert judged.fingerprints([]) == {}
+
+
+def test_a_case_comes_back_whole_and_replaces_the_one_before(make):
+    cases = make("Cases")
+    reason = CaseReason("spam", "Spam 🐘 \ud800", 6.0, shadow=False, evidence="5 posts; words: airdrop")
+    cases.put(CASE)
+    cases.put(replace(CASE, score=9.5, status_ids=("5", "6")))
+    assert cases.get("1") == replace(CASE, score=9.5, status_ids=("5", "6"))
+    assert cases.count() == 1
+    assert cases.get("2") is None
+    cases.put(replace(CASE, reasons=(reason,)))
+    assert cases.get("1").reasons[0].evidence == reason.evidence
+
+
+def test_cases_are_listed_newest_first_and_in_pages(make):
+    cases = make("Cases")
+    for number in range(5):
+        cases.put(replace(CASE, account_id=str(number), judged_at=NOW + number))
+    cases.put(replace(CASE, account_id="0", judged_at=NOW + 10))
+    assert [case.account_id for case in cases.latest(3)] == ["0", "4", "3"]
+    assert [case.account_id for case in cases.latest(3, 3)] == ["2", "1"]
+    assert cases.latest(0) == cases.latest(3, 99) == ()
+
+
+def test_the_oldest_case_falls_off(make):
+    cases = make("Cases", at_most=2)
+    for number in (2, 1, 3):
+        cases.put(replace(CASE, account_id=str(number), judged_at=NOW + number))
+    assert [case.account_id for case in cases.latest(9)] == ["3", "2"]
+    assert cases.get("1") is None
+    assert cases.count() == 2
+
+
+def test_the_panic_stop_says_who_switched_it_on_and_when(make):
+    switches = make("Switches")
+    assert (switches.panic_stop(), switches.describe_panic_stop()) == (False, "off")
+    switches.set_panic_stop(on=True, by="alice", now=NOW)
+    assert switches.panic_stop()
+    assert switches.describe_panic_stop() == "on since 2026-01-01 12:00:00 UTC by alice"
+    switches.set_panic_stop(on=False, by="bob", now=NOW)
+    assert (switches.panic_stop(), switches.describe_panic_stop()) == (False, "off")
+
+
+def test_counters_add_up_by_name(make):
+    tally = make("Tally")
+    assert tally.read() == {}
+    tally.add("seen")
+    tally.add("seen", 40)
+    tally.add("filed", 2)
+    assert tally.read() == {"seen": 41, "filed": 2}
+
+
+def test_a_history_gives_the_newest_points_oldest_first(make):
+    history = make("History")
+    history.record([point(NOW), point(NOW, queue="low")])
+    history.record([point(NOW + 30, depth=9)])
+    history.record([point(NOW + 60, oldest_s=2.25)])
+    assert history.recent("high", 2) == (point(NOW + 30, depth=9), point(NOW + 60, oldest_s=2.25))
+    assert history.recent("low", 9) == (point(NOW, queue="low"),)
+    assert history.recent("none", 9) == ()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda redis: redis_store.RedisClaims(redis).plan("1", "m", NOW),
+        lambda redis: redis_store.RedisCursors(redis).get("n"),
+        lambda redis: redis_store.RedisLocks(redis).acquire("n", "o", 1),
+        lambda redis: redis_store.RedisJudged(redis).fingerprints(["1"]),
+        lambda redis: redis_store.RedisCases(redis).put(CASE),
+        lambda redis: redis_store.RedisSwitches(redis).panic_stop(),
+        lambda redis: redis_store.RedisTally(redis).add("n"),
+        lambda redis: redis_store.RedisHistory(redis).record([point(NOW)]),
+    ],
+    ids=["claims", "cursors", "locks", "judged", "cases", "switches", "tally", "history"],
+)
+def test_a_redis_that_is_away_is_told_as_store_unavailable(use):
+    with Redis(port=free_port()) as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
+        use(away)
+
+
+def test_every_key_but_the_counters_and_the_bounded_ones_has_an_end(redis):
+    redis_store.RedisClaims(redis).plan("1", "m", NOW)
+    redis_store.RedisCursors(redis).set("n", "1")
+    redis_store.RedisLocks(redis).acquire("n", "o", 60)
+    redis_store.RedisJudged(redis).remember("1", "f")
+    endless = {key.decode() for key in redis.scan_iter() if redis.ttl(key) < 0}
+    assert redis.dbsize() == 4
+    assert endless == set()
