@@ -1,8 +1,10 @@
 """A Mastodon server over mastodon.py: budgeted, timed out, retried only where that is safe, with our own errors.
 
-mastodon.py wraps whatever is raised inside its HTTP call, a job's time-out by SIGALRM included, and its texts can
-quote whole responses, with people's addresses in them. So the original is looked at here, and neither its text nor
-the chain of causes goes any further: our errors name the endpoint, the code, and what to do.
+Of mastodon.py only the lowest layer is used, see ``_ask``. Its public methods cast every answer to its own types,
+which takes 0.3 s for a page of 200 accounts, and swallow what is raised meanwhile, a job's time-out by SIGALRM
+included. The lowest layer still wraps whatever is raised inside its HTTP call, and its texts can quote whole
+responses, with people's addresses in them. So the original is looked at here, and neither its text nor the chain of
+causes goes any further: our errors name the endpoint, the code, and what to do.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import mastodon
@@ -22,7 +24,6 @@ from mastowatch.adapters import mastodon_parsing as parsing
 from mastowatch.adapters.budget import Budget
 from mastowatch.errors import (
     MastodonAuthError,
-    MastodonError,
     MastodonNotFound,
     MastodonRateLimited,
     MastodonRefused,
@@ -40,7 +41,6 @@ _RETRY_AFTER = (0.3, 1.0)
 _BLOCK_S = 300
 # A request that carries one of these counts for the limit on paging.
 _PAGING = frozenset({"page", "max_id", "min_id", "since_id"})
-_RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 # What each endpoint needs, for people who made the token by hand.
 _NEEDS: Mapping[str, str] = {
@@ -51,6 +51,17 @@ _NEEDS: Mapping[str, str] = {
     "reports": "the scope write:reports",
     "statuses": "the scope read:statuses",
 }
+
+
+class Answer(NamedTuple):
+    """The JSON of an answer, and whether the server links to a next page."""
+
+    json: object
+    more: bool
+
+
+class Unanswered(MastodonUnreachable):
+    """Likely to pass in a moment: no answer, a cut one, or a 502, 503 or 504 of the server in front."""
 
 
 class MastodonApi:
@@ -96,7 +107,7 @@ class MastodonApi:
         """See the port; asked once a process."""
         if not self._me:
             endpoint = "accounts/verify_credentials"
-            found = _shaped(endpoint, self._get(endpoint, self._client.account_verify_credentials), Mapping)
+            found = _shaped(endpoint, self._get(endpoint, "/api/v1/accounts/verify_credentials"), Mapping)
             self._me.append(parsing.public_account(found, self._now()))
         return self._me[0]
 
@@ -116,18 +127,18 @@ class MastodonApi:
     def account(self, account_id: str) -> Account:
         """See the port."""
         endpoint = "admin/accounts"
-        found = self._get(endpoint, lambda: self._client.admin_account(account_id))
+        found = self._get(endpoint, f"/api/v1/admin/accounts/{_id(account_id)}")
         return parsing.admin_account(_shaped(endpoint, found, Mapping), self._now())
 
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""
         endpoint = "accounts/statuses"
-        found = self._get(endpoint, lambda: self._client.account_statuses(account_id, limit=STATUSES_PAGE))
+        found = self._get(endpoint, f"/api/v1/accounts/{_id(account_id)}/statuses", limit=STATUSES_PAGE)
         return parsing.statuses(_shaped(endpoint, found, list))
 
     def status(self, status_id: str) -> Status:
         """See the port."""
-        found = _shaped("statuses", self._get("statuses", lambda: self._client.status(status_id)), Mapping)
+        found = _shaped("statuses", self._get("statuses", f"/api/v1/statuses/{_id(status_id)}"), Mapping)
         status = parsing.status(found)
         if status is None:
             raise MastodonNotFound(f"statuses: post {status_id} is not public")
@@ -135,7 +146,7 @@ class MastodonApi:
 
     def file_report(self, request: ReportRequest) -> Receipt:
         """See the port. Sent once: what becomes of a lost answer is the caller's to find out."""
-        found = _shaped("reports", self._once("reports", lambda: self._post_report(request), paged=False), Mapping)
+        found = _shaped("reports", self._ask("POST", "reports", "/api/v1/reports", _form(request)), Mapping)
         if not found.get("id"):
             raise MastodonUnreachable("reports: the answer names no report")
         return Receipt(str(found["id"]), request.status_ids)
@@ -152,63 +163,49 @@ class MastodonApi:
     # --- what is asked ---
 
     def _accounts(self, origin: Origin, **cursor: str) -> AccountPage:
-        def call() -> object:
-            return self._client.admin_accounts_v2(origin=origin, status="active", limit=self._page_size, **cursor)
-
-        found = _shaped("admin/accounts", self._get("admin/accounts", call, paged=bool(cursor)), list)
+        asked: dict[str, str | int] = {"origin": origin, "status": "active", "limit": self._page_size, **cursor}
+        answer = self._get("admin/accounts", "/api/v2/admin/accounts", **asked)
+        found = _shaped("admin/accounts", answer, list)
         # Some servers have smaller pages than one asks for, and some proxies drop the Link header.
-        full = len(found) >= self._page_size or getattr(found, "_pagination_next", None) is not None
+        full = len(found) >= self._page_size or answer.more
         return AccountPage(parsing.admin_accounts(found, self._now()), full=full)
 
     def _reports(self, me: str, target: str, *, resolved: bool) -> Any:  # noqa: ANN401 -- JSON
-        def call() -> object:
-            return self._client.admin_reports(
-                resolved=resolved, account_id=me, target_account_id=target, limit=REPORTS_PAGE
-            )
-
-        return _shaped("admin/reports", self._get("admin/reports", call), list)
-
-    def _post_report(self, request: ReportRequest) -> object:
-        """Post the form past ``Mastodon.report``, which refuses the category "legal" that servers have known since 4.2.
-
-        What goes wrong is raised as mastodon.py would.
-        """
-        client = self._client
-        response = client.session.post(
-            f"{client.api_base_url}/api/v1/reports",
-            data=_form(request),
-            headers={"Authorization": f"Bearer {client.access_token}", "User-Agent": client.user_agent},
-            timeout=client.request_timeout,
-            auth=lambda prepared: prepared,  # else requests looks for a password in ~/.netrc
-        )
-        if response.status_code == 429:
-            raise mastodon.MastodonRatelimitError
-        if not response.ok:
-            raise mastodon.MastodonAPIError("", response.status_code)
-        return response.json()
+        asked: dict[str, str | int] = {"account_id": me, "target_account_id": target, "limit": REPORTS_PAGE}
+        if resolved:
+            asked["resolved"] = "1"
+        return _shaped("admin/reports", self._get("admin/reports", "/api/v1/admin/reports", **asked), list)
 
     # --- how it is asked ---
 
-    def _get(self, endpoint: str, call: Callable[[], object], *, paged: bool = False) -> object:
+    def _get(self, endpoint: str, path: str, **params: str | int) -> Answer:
         """Make a request that is safe to repeat, and repeat it if there was no answer."""
         for pause in _RETRY_AFTER:
             try:
-                return self._once(endpoint, call, paged=paged)
-            except MastodonUnreachable:
+                return self._ask("GET", endpoint, path, params)
+            except Unanswered:
                 time.sleep(pause)
-        return self._once(endpoint, call, paged=paged)
+        return self._ask("GET", endpoint, path, params)
 
-    def _once(self, endpoint: str, call: Callable[[], object], *, paged: bool) -> object:
-        self._budget.take(self._purpose, paged=paged)
+    def _ask(self, method: str, endpoint: str, path: str, params: Mapping[str, object]) -> Answer:
+        """Make one request, if the budget allows it, and return its answer; whatever goes wrong is ours.
+
+        Mastodon.py's private method below its public ones, told to keep to the request: no casts, no reading of
+        rate-limit headers (one it can't read is an error there), no errors for codes but 429.
+        """
+        self._budget.take(self._purpose, paged=bool(_PAGING & params.keys()))
+        request = self._client._Mastodon__api_request  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
+        options = {"do_ratelimiting": False, "skip_error_check": True, "return_response_object": True}
         try:
-            return call()
+            return _read(endpoint, request(method, path, dict(params), **options))
         except mastodon.MastodonRatelimitError:
-            raise MastodonRateLimited(f"{endpoint}: Mastodon answered 429", self._blocked_until()) from None
-        except mastodon.MastodonError as error:
-            _raise_if_foreign(error)
-            raise _ours(endpoint, error) from None
-        except requests.RequestException as error:
-            raise MastodonUnreachable(f"{endpoint}: no answer ({type(error).__name__})") from None
+            problem: BaseException = MastodonRateLimited(f"{endpoint}: Mastodon answered 429", self._blocked_until())
+        except mastodon.MastodonNetworkError as error:
+            problem = _behind(endpoint, error.__context__ or error)
+        except ValueError as error:
+            problem = Unanswered(f"{endpoint}: the answer is no JSON ({type(error).__name__})")
+        # Raised out here, ours has no context: the foreign error holds whole responses.
+        raise problem
 
     def _answered(self, response: requests.Response, *args: object, **kwargs: object) -> None:
         """Feed the budget; called by the session with each response, before mastodon.py sees it."""
@@ -216,11 +213,10 @@ class MastodonApi:
         paged = bool(_PAGING & parse_qs(urlsplit(response.request.url or "").query).keys())
         with suppress(StoreUnavailable):  # what can't be written now is counted as full at the next request
             self._budget.learn(response.headers, paged=paged, status=response.status_code)
-        for name in _RATE_HEADERS:
-            response.headers.pop(name, None)  # mastodon.py takes one it can't read for a 429
         if response.is_redirect:
             # Following it would cost a second request, and make a GET of a POST.
-            raise MastodonRefused("Mastodon redirects to another address; set INSTANCE_BASE to the one it redirects to")
+            # Not a refusal: a proxy may do so for a while, and a refused report is never filed again.
+            raise MastodonUnreachable("Mastodon redirects to another address; is INSTANCE_BASE the server's own?")
 
     def _blocked_until(self) -> float:
         with suppress(StoreUnavailable):
@@ -244,30 +240,41 @@ def _form(request: ReportRequest) -> dict[str, str | list[str]]:
     }
 
 
-def _raise_if_foreign(error: mastodon.MastodonError) -> None:
-    """Raise what mastodon.py caught though it has nothing to do with the network: a job's time-out, or our own."""
-    original = error.__context__
-    if original is not None and not isinstance(original, (requests.RequestException, OSError, ValueError)):
-        raise original from None
+def _behind(endpoint: str, original: BaseException) -> BaseException:
+    """Return what mastodon.py wrapped: the network's failure as ours, and all else, like a job's time-out, as it is."""
+    if isinstance(original, (requests.RequestException, OSError, mastodon.MastodonError)):
+        return Unanswered(f"{endpoint}: no answer ({type(original).__name__})")
+    return original
 
 
-def _ours(endpoint: str, error: mastodon.MastodonError) -> MastodonError:
-    code = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else None
-    if code is None:
-        return MastodonUnreachable(f"{endpoint}: no usable answer ({type(error.__context__).__name__})")
-    if code >= 500:
-        return MastodonUnreachable(f"{endpoint}: Mastodon failed ({code})")
+def _read(endpoint: str, response: requests.Response) -> Answer:
+    """Return an answer with 2xx; raises ValueError if it is no JSON, and our error for any other code."""
+    code = response.status_code
+    if response.ok:
+        return Answer(response.json(), "next" in response.links)
     if code == 401:
-        return MastodonAuthError(f"{endpoint}: the access token was refused (401): revoked or mistyped; make a new one")
+        raise MastodonAuthError(f"{endpoint}: the access token was refused (401): revoked or mistyped; make a new one")
     if code == 403:
-        return MastodonAuthError(f"{endpoint}: not allowed (403): the access token needs {_NEEDS[endpoint]}")
+        needs = f"the access token needs {_NEEDS[endpoint]}"
+        raise MastodonAuthError(f"{endpoint}: not allowed (403): {needs}; and the bot's account must not be disabled")
     if code in (404, 410):
-        return MastodonNotFound(f"{endpoint}: gone, suspended or not visible to the bot ({code})")
-    return MastodonRefused(f"{endpoint}: Mastodon refused the request ({code})")
+        raise MastodonNotFound(f"{endpoint}: gone, suspended or not visible to the bot ({code})")
+    if code in (502, 503, 504):
+        raise Unanswered(f"{endpoint}: Mastodon is not ready ({code})")
+    if code >= 500:
+        raise MastodonUnreachable(f"{endpoint}: Mastodon failed ({code})")
+    raise MastodonRefused(f"{endpoint}: Mastodon refused the request ({code})")
 
 
-def _shaped(endpoint: str, found: object, shape: type) -> Any:  # noqa: ANN401 -- JSON
-    """Return ``found`` if it is a list or an object, as promised; a proxy's error page with code 200 is neither."""
-    if not isinstance(found, shape):
+def _id(text: str) -> str:
+    """Return an id that goes into a path; ids come in from outside, and only ids may lead anywhere."""
+    if text.isascii() and text.isalnum():
+        return text
+    raise MastodonNotFound("an id is made of letters and digits")
+
+
+def _shaped(endpoint: str, answer: Answer, shape: type) -> Any:  # noqa: ANN401 -- JSON
+    """Return a list or an object, as promised; a proxy's error page with code 200 is neither."""
+    if not isinstance(answer.json, shape):
         raise MastodonUnreachable(f"{endpoint}: an answer of another shape than Mastodon's")
-    return found
+    return answer.json

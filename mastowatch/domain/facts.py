@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,9 +60,17 @@ def profile(account: Account, now: datetime, matcher: Matcher) -> Profile:
     )
 
 
-def post(status: Status, matcher: Matcher) -> Post:
-    """Return ``status`` read and scanned. Its own media descriptions count as its text."""
-    descriptions = (media.description for media in status.media)
-    text = read_html(status.content_html, status.spoiler_text, *descriptions)
-    reply = status.in_reply_to_account_id not in (None, status.account_id)
-    return Post(status, text, matcher.scan(text.folded), reply)
+def read_posts(statuses: Iterable[Status], matcher: Matcher) -> list[Post]:
+    """Return posts read and scanned; what media show counts as text, as far as their author describes it.
+
+    First all are read, then all are scanned: the processor keeps one task's code and tables at hand.
+    """
+    texts = [
+        (one, read_html(one.content_html, one.spoiler_text, *[media.description for media in one.media]))
+        for one in statuses
+    ]
+    return [Post(status, text, matcher.scan(text.folded), _is_reply(status)) for status, text in texts]
+
+
+def _is_reply(status: Status) -> bool:
+    return status.in_reply_to_account_id not in (None, status.account_id)

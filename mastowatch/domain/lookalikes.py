@@ -36,5 +36,11 @@ _PAIRS = {
     "z": "ᴢʐ",
 }
 LATIN: dict[int, str] = {ord(odd): plain for plain, odds in _PAIRS.items() for odd in odds}
-# Ornamental small capitals: nobody writes a word in them but to hide it, so they are folded even unmixed.
+# The other way round: Latin letters put into Cyrillic words. No "i": Russian has none, and "ITшник" is no disguise.
+CYRILLIC: dict[int, str] = {ord(plain): odd for plain, odd in zip("aceopxykmt", "асеорхукмт", strict=True)}
+# Small capitals. Single ones are phonetic letters; a whole word of them is ornament.
 ORNAMENTAL = frozenset("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
+# Letters that have no small capital, or are written plainly among them.
+ORNAMENTAL_COMPANY = ORNAMENTAL | frozenset("qsxoɪ")
+# Letters of another script, from Greek on; below U+0370 and in U+1D00 to U+1DBF stand phonetic letters.
+FOREIGN = frozenset(chr(code) for code in LATIN if code >= 0x0370 and not 0x1D00 <= code <= 0x1DBF) - ORNAMENTAL

@@ -7,42 +7,53 @@ Both are linear in the text, whatever the rules. Words are matched at word edges
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import re2
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from mastowatch.domain.text import fold
+from mastowatch.domain.edges import at_edges
+from mastowatch.domain.folding import fold
 from mastowatch.errors import RuleError
 
-# RE2 answers "no match" without a word when a set runs out of memory; the rules' examples would show it.
-_SET_MEMORY = 64 << 20
+_SET_MEMORY = 64 << 20  # bytes
 # Instructions of a compiled pattern. ``common-word.{0,40}`` has over 100 and slows the whole set twentyfold.
 _EXPENSIVE_FROM, PROGRAM_MAX = 100, 2000
-_QUOTE_MAX = 40
+_QUOTE_MAX = 40  # characters
 
+_SYNTAX = "see github.com/google/re2/wiki/Syntax"
+# What stands in the pattern or in RE2's complaint, and what to do about it; the first that fits is given.
 _HINTS = (
     ("(?=", "RE2 has no look-ahead; put what must not match under [not]"),
     ("(?!", "RE2 has no look-ahead; put what must not match under [not]"),
-    ("(?<", "RE2 has no look-behind; put what must not match under [not]"),
+    ("(?<=", "RE2 has no look-behind; put what must not match under [not]"),
+    ("(?<!", "RE2 has no look-behind; put what must not match under [not]"),
+    ("(?>", "RE2 has no atomic groups and needs none; write (?: instead"),
     ("\\u", "write the letter itself, or \\x{1F4B0}"),
+    ("\\U", "write the letter itself, or \\x{1F4B0}"),
     ("\\Z", "write \\z"),
     ("(?x", "RE2 has no verbose mode; write the pattern on one line"),
-    ("repetition", "repeat at most 1000 times, and no *+ or ++"),
-    ("escape", "RE2 has no back-references; see github.com/google/re2/wiki/Syntax"),
+    ("repetition size", "repeat at most 1000 times"),
+    ("repetition operator", "RE2 has no possessive repeats (*+ ++ ?+) and needs none; leave the second + away"),
+    ("too large", "shorten its repeats, or list words instead"),
+    ("escape", f"RE2 has no back-references; {_SYNTAX}"),
 )
 
 
-def _options() -> Any:  # noqa: ANN401 -- re2 ships no types
-    options = re2.Options()
-    options.max_mem = _SET_MEMORY
-    options.log_errors = False
-    options.case_sensitive = True  # texts are case-folded already; patterns are lower-cased at no cost to classes
-    return options
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Patterns that are looked for together; ``members`` are their numbers, and one more matches always."""
+
+    compiled: Any
+    members: tuple[int, ...]
 
 
 class Matcher:
-    """Words and patterns, each under a feature number; ``scan`` says which features a folded text has."""
+    """Words and patterns, each under a feature number; ``scan`` says which features a folded text has.
+
+    Add all, ``compile`` once, then ``scan`` as often as needed.
+    """
 
     def __init__(self) -> None:
         self._words: list[str] = []
@@ -50,86 +61,108 @@ class Matcher:
         self._index: dict[str, int] = {}
         self._patterns: list[Any] = []
         self._pattern_features: list[int] = []
-        self._sets: list[tuple[Any, list[int]]] = []
+        self._sets: list[_Set] = []
         self._features = 0
         self._automaton: AhoCorasick | None = None
 
     def add_words(self, words: Iterable[str]) -> int:
         """Return the feature "one of these words or phrases stands in the text"."""
         feature = self._next()
-        for word in words:
-            folded = " ".join(fold(word).split())
-            if folded not in self._index:
-                self._index[folded] = len(self._words)
-                self._words.append(folded)
+        for word in map(fold, words):
+            if word not in self._index:
+                self._index[word] = len(self._words)
+                self._words.append(word)
                 self._word_features.append([])
-            self._word_features[self._index[folded]].append(feature)
+            self._word_features[self._index[word]].append(feature)
         return feature
 
     def add_pattern(self, pattern: str, *, file: str, key: str) -> int:
         """Return the feature "this pattern is found"; raises RuleError if RE2 refuses it or it costs too much."""
-        try:
-            compiled = re2.compile("(?i)" + pattern, options=_options())
-        except re2.error as error:
-            raise RuleError(
-                file, key, f"RE2 refuses the pattern {pattern!r}: {_said(error)}", _hint(pattern, error)
-            ) from error
-        if compiled.programsize > PROGRAM_MAX:
-            problem = f"the pattern costs {compiled.programsize} instructions, at most {PROGRAM_MAX} are allowed"
-            raise RuleError(file, key, problem, "shorten its repeats, or list words instead")
-        if compiled.search("") is not None:
-            raise RuleError(
-                file, key, f"the pattern {pattern!r} matches the empty text, so everything", "make a part required"
-            )
-        self._patterns.append(compiled)
-        feature = self._next()
-        self._pattern_features.append(feature)
-        return feature
+        self._patterns.append(compile_pattern(pattern, file=file, key=key))
+        self._pattern_features.append(self._next())
+        return self._pattern_features[-1]
 
     def compile(self) -> None:
         """Build the automaton and the sets; the expensive patterns go into a set of their own."""
         if self._words:
-            self._automaton = AhoCorasick(self._words, matchkind=MatchKind.Standard)
+            self._automaton = AhoCorasick(self._words, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
         for expensive in (False, True):
             members = [
                 number for number, one in enumerate(self._patterns) if (one.programsize >= _EXPENSIVE_FROM) == expensive
             ]
             if members:
-                self._sets.append((self._compile_set(members), members))
+                self._sets.append(self._compile_set(members))
 
     def scan(self, folded: str) -> Mapping[int, tuple[str, ...]]:
         """Return the features of the text, each with what was found, for quoting."""
         found: dict[int, tuple[str, ...]] = {}
+        if not folded:
+            return found
         if self._automaton is not None:
-            self._scan_words(folded, found)
-        for compiled, members in self._sets:
-            for position in compiled.Match(folded) or ():
-                number = members[position]
-                hit = self._patterns[number].search(folded)
-                found[self._pattern_features[number]] = (hit.group(0)[:_QUOTE_MAX],) if hit else ()
+            self._scan_words(self._automaton, folded, found)
+        if self._sets:
+            self._scan_patterns(folded, found)
         return found
 
-    def _scan_words(self, folded: str, found: dict[int, tuple[str, ...]]) -> None:
-        assert self._automaton is not None  # noqa: S101 -- the caller has looked
-        for number, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if (start and folded[start - 1].isalnum()) or (end < len(folded) and folded[end].isalnum()):
-                continue
-            word = self._words[number]
-            for feature in self._word_features[number]:
-                known = found.get(feature, ())
-                if word not in known:
-                    found[feature] = (*known, word)
+    def _scan_words(self, automaton: AhoCorasick, folded: str, found: dict[int, tuple[str, ...]]) -> None:
+        for number, start, end in automaton.find_matches_as_indexes(folded, overlapping=True):
+            if at_edges(folded, start, end):
+                word = self._words[number]
+                for feature in self._word_features[number]:
+                    known = found.get(feature, ())
+                    if word not in known:
+                        found[feature] = (*known, word)
 
-    def _compile_set(self, members: list[int]) -> Any:  # noqa: ANN401 -- re2 ships no types
-        one_set = re2.Set.SearchSet(_options())
+    def _scan_patterns(self, folded: str, found: dict[int, tuple[str, ...]]) -> None:
+        encoded = folded.encode()
+        for one_set in self._sets:
+            positions = one_set.compiled.Match(encoded) or ()
+            if len(one_set.members) not in positions:
+                # Even what matches always is missing: the set has run out of memory. One by one, then.
+                positions = range(len(one_set.members))
+            for position in positions:
+                if position < len(one_set.members):
+                    self._look_for(one_set.members[position], folded, found)
+
+    def _look_for(self, number: int, folded: str, found: dict[int, tuple[str, ...]]) -> None:
+        hit = self._patterns[number].search(folded)
+        if hit:
+            found[self._pattern_features[number]] = (hit.group(0)[:_QUOTE_MAX],)
+
+    def _compile_set(self, members: list[int]) -> _Set:
+        compiled = re2.Set.SearchSet(_options())
         for number in members:
-            one_set.Add(self._patterns[number].pattern)
-        one_set.Compile()
-        return one_set
+            compiled.Add(self._patterns[number].pattern)
+        compiled.Add("")
+        compiled.Compile()
+        return _Set(compiled, tuple(members))
 
     def _next(self) -> int:
         self._features += 1
         return self._features
+
+
+def compile_pattern(pattern: str, *, file: str, key: str) -> Any:  # noqa: ANN401 -- re2 ships no types
+    """Return the pattern compiled; raises RuleError, with a hint, for what RE2 refuses and what costs too much."""
+    try:
+        compiled = re2.compile("(?i)" + pattern, options=_options())
+    except re2.error as error:
+        problem = f"RE2 refuses the pattern {pattern!r}: {_said(error)}"
+        raise RuleError(file, key, problem, _hint(pattern, error)) from error
+    if compiled.programsize > PROGRAM_MAX:
+        problem = f"the pattern costs {compiled.programsize} instructions, at most {PROGRAM_MAX} are allowed"
+        raise RuleError(file, key, problem, "shorten its repeats, or list words instead")
+    if compiled.search("") is not None:
+        problem = f"the pattern {pattern!r} matches the empty text, and so everything"
+        raise RuleError(file, key, problem, "make a part of it required")
+    return compiled
+
+
+def _options() -> Any:  # noqa: ANN401 -- re2 ships no types
+    options = re2.Options()
+    options.max_mem = _SET_MEMORY
+    options.log_errors = False
+    return options
 
 
 def _said(error: Exception) -> str:
@@ -138,7 +171,4 @@ def _said(error: Exception) -> str:
 
 
 def _hint(pattern: str, error: Exception) -> str:
-    said = _said(error)
-    return next(
-        (hint for sign, hint in _HINTS if sign in pattern or sign in said), "see github.com/google/re2/wiki/Syntax"
-    )
+    return next((hint for sign, hint in _HINTS if sign in pattern or sign in _said(error)), _SYNTAX)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mastowatch.domain import evidence
 from mastowatch.domain.conditions import Compiled, compile_account, compile_status
-from mastowatch.domain.facts import Post, Profile, post, profile
+from mastowatch.domain.facts import Post, Profile, profile, read_posts
 from mastowatch.domain.matcher import Matcher
 from mastowatch.domain.rule import Rule, parse
 from mastowatch.domain.verdict import Reason, Verdict, level_of
@@ -53,9 +53,9 @@ class RuleSet:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        self._matcher = Matcher()
+        self.matcher = Matcher()
         self._active = [self._compile(rule) for rule in self.rules if rule.mode != "off"]
-        self._matcher.compile()
+        self.matcher.compile()
         self.digest = hashlib.sha256("\n".join(repr(rule) for rule in self.rules).encode()).hexdigest()[:12]
         self._profile_rules = [one for one in self._active if one.status is None]
         self._unconditional = [one for one in self._active if one.status is not None and not one.status.features]
@@ -84,16 +84,16 @@ class RuleSet:
 
     def screen(self, account: Account, now: datetime) -> bool:
         """Tell whether any rule makes this account worth a request for its posts (or its profile already hits)."""
-        seen = profile(account, now, self._matcher)
+        seen = profile(account, now, self.matcher)
         return any(one.wants(seen) and (one.status is None or account.statuses > 0) for one in self._active)
 
     def judge(
         self, account: Account, statuses: Sequence[Status], now: datetime, *, watch_at: float, report_at: float
     ) -> Verdict:
         """Return what the rules make of ``account`` with ``statuses`` (newest first) at ``now``."""
-        seen = profile(account, now, self._matcher)
+        seen = profile(account, now, self.matcher)
         # A boost shows somebody else's words.
-        posts = [post(status, self._matcher) for status in statuses if not status.reblog]
+        posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
         reasons = [(one, reason) for one in self._candidates(posts) if (reason := _reason(one, seen, posts))]
         return _verdict(reasons, watch_at=watch_at, report_at=report_at)
 
@@ -107,7 +107,7 @@ class RuleSet:
         return sorted(found.values(), key=lambda one: one.rule.id)
 
     def _compile(self, rule: Rule) -> _Active:
-        file, matcher = rule.file, self._matcher
+        file, matcher = rule.file, self.matcher
         return _Active(
             rule=rule,
             account=compile_account(rule.account, matcher, file=file, table="account"),

@@ -1,0 +1,115 @@
+"""A tiny Mastodon that really enforces the three throttles, as config/initializers/rack_attack.rb does.
+
+Windows are aligned to the epoch, the headers describe whichever throttle has the fewest requests left, and Reset
+is ISO 8601 with the present fraction of a second. mastodon-mock does none of this.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+PAGING = {"page", "max_id", "min_id", "since_id"}
+
+
+@dataclass
+class Throttle:
+    """At most ``limit`` requests in each window of ``window_s`` seconds."""
+
+    name: str
+    limit: int
+    window_s: int
+    paged_only: bool = False
+    counts: dict[int, int] = field(default_factory=dict)
+
+    def count(self, now: float) -> int:
+        """Count a request and return how many are left, less than 0 if it was one too many."""
+        window = int(now // self.window_s)
+        self.counts[window] = self.counts.get(window, 0) + 1
+        return self.limit - self.counts[window]
+
+    def headers(self, left: int, now: float) -> dict[str, str]:
+        reset = datetime.fromtimestamp(now + self.window_s - int(now) % self.window_s, UTC)
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, left)),
+            "X-RateLimit-Reset": reset.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+
+
+@dataclass
+class StrictMastodon:
+    """A running server. ``codes`` are the statuses it answered with; ``answers`` give a path's JSON,
+    ``bodies`` its bytes, however broken.
+    """
+
+    throttles: tuple[Throttle, ...]
+    answers: dict[str, Callable[[Mapping[str, list[str]]], object]] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+    url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def admit(self, query: Mapping[str, list[str]]) -> tuple[bool, dict[str, str]]:
+        """Count a request; returns whether it may pass, and the headers of its answer."""
+        now = time.time()
+        with self.lock:
+            concerned = [one for one in self.throttles if not one.paged_only or PAGING & query.keys()]
+            left = [(one.count(now), number) for number, one in enumerate(concerned)]
+        fewest, number = min(left)
+        return fewest >= 0, concerned[number].headers(fewest, now)
+
+
+@contextmanager
+def strict_mastodon(*, per_5_min: int = 300, per_user: int = 1500, paged: int = 300) -> Iterator[StrictMastodon]:
+    """Run one on a free port."""
+    throttles = (
+        Throttle("token", per_5_min, 300),
+        Throttle("user", per_user, 300),
+        Throttle("paging", paged, 900, paged_only=True),
+    )
+    strict = StrictMastodon(throttles)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(strict))
+    server.daemon_threads = True
+    strict.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield strict
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def _handler(strict: StrictMastodon) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            query = parse_qs(url.query)
+            passed, headers = strict.admit(query)
+            found = strict.answers.get(url.path, lambda _: [])(query) if passed else {"error": "Too many requests"}
+            body = strict.bodies.get(url.path) if passed else None
+            self._send(200 if passed else 429, headers, body or json.dumps(found).encode())
+
+        def _send(self, code: int, headers: Mapping[str, str], body: bytes) -> None:
+            strict.codes.append(code)
+            self.send_response(code)
+            for name, value in {**headers, "Content-Type": "application/json", "Content-Length": len(body)}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    return Handler
