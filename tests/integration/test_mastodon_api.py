@@ -80,7 +80,7 @@ def test_a_429_blocks_all_further_requests_until_its_reset(make, server, redis):
     assert redis.hgetall("mastowatch:tally") == before, "no request went out"
 
 
-@pytest.mark.parametrize("effect", [{"type": "status", "status": 500}, {"type": "malformed"}])
+@pytest.mark.parametrize("effect", [{"type": "status", "status": 503}, {"type": "malformed"}])
 def test_an_unusable_answer_to_a_get_is_tried_again(make, server, effect):
     server.fault(effect, ACCOUNTS, 2)
     assert spammer(make()).username == "spammer"
