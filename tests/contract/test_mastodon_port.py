@@ -1,0 +1,272 @@
+"""One suite for the Mastodon in memory and the one over HTTP: who uses the port can't tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+import requests
+from mastodon_mock.db.models import Report
+from mastodon_mock.db.models import Status as MockStatus
+from redis import Redis
+from sqlalchemy.orm import Session
+
+from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.errors import MastodonNotFound, MastodonRefused, MastodonUnreachable
+from mastowatch.ports.mastodon import Mastodon
+from mastowatch.ports.types import Account, ReportRequest, Status
+from tests.mastodon_client import client
+from tests.mastodon_server import MockMastodon, add_account, running_mock
+from tests.strict_mastodon import strict_mastodon
+
+pytestmark = [pytest.mark.redis, pytest.mark.mastodon]
+
+BORN = datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
+PAGE = 40
+FIRST, LAST = 1000, 1099
+SUSPENDED = "1050"
+SPAMMER, FORWARDED, RESOLVED, LOST = "1000", "1001", "1002", "1003"
+REMOTE = [str(number) for number in range(LAST, FIRST - 1, -1) if str(number) != SUSPENDED]
+POSTS = {"5001": "public", "5002": "unlisted", "5003": "private", "5004": "direct"}
+BOOST, BOOSTED = "5005", "4000"
+
+
+@dataclass
+class World:
+    """The same accounts and posts behind either adapter, and what a test does behind its back."""
+
+    api: Mastodon
+    resolve_reports: Callable[[], None]
+    lose_next_answer: Callable[[], None]
+
+
+def account(number: int | str, domain: str | None = None, **changes) -> Account:
+    name = f"a{number}"
+    acct = f"{name}@{domain}" if domain else name
+    return replace(Account(str(number), acct, name, domain, "", "<p>hi</p>", "", BORN), **changes)
+
+
+def in_memory() -> MemoryMastodon:
+    bot = account(1, staff=True)
+    mastodon = MemoryMastodon(bot, page_size=PAGE)
+    mastodon.add(bot, account(2), *(account(number, "far.example") for number in range(FIRST, LAST + 1)))
+    mastodon.add(account(SUSPENDED, "far.example", suspended=True))
+    mastodon.post(Status(BOOSTED, "2", BORN, "<p>by alice</p>"), Status(BOOST, SPAMMER, BORN, reblog=True))
+    mastodon.post(*(Status(one, SPAMMER, BORN, f"<p>{kind}</p>", visibility=kind) for one, kind in POSTS.items()))
+    return mastodon
+
+
+def populate(session: Session) -> None:
+    profile = {"note": "<p>hi</p>", "created_at": BORN}
+    add_account(
+        session, "a1", id=1, token="bot", role="admin", display_name="a1", email="bot@secret.example", **profile
+    )
+    add_account(session, "a2", id=2, display_name="a2", email="alice@secret.example", ip="203.0.113.7", **profile)
+    for number in range(FIRST, LAST + 1):
+        suspended = str(number) == SUSPENDED
+        add_account(session, f"a{number}", id=number, domain="far.example", suspended=suspended, **profile)
+    session.add(MockStatus(id=int(BOOSTED), account_id=2, content="<p>by alice</p>", created_at=BORN))
+    session.flush()
+    for one, kind in POSTS.items():
+        post = {"id": int(one), "account_id": int(SPAMMER), "visibility": kind, "created_at": BORN}
+        session.add(MockStatus(content=f"<p>{kind}</p>", **post))
+    boost = {"id": int(BOOST), "account_id": int(SPAMMER), "reblog_of_id": int(BOOSTED), "created_at": BORN}
+    session.add(MockStatus(**boost))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockMastodon]:
+    with running_mock(populate=populate) as mock:
+        yield mock
+
+
+def over_http(server: MockMastodon, redis: Redis) -> World:
+    def resolve() -> None:
+        with server.sessions() as session:
+            session.query(Report).update({"action_taken": True})
+            session.commit()
+
+    def lose() -> None:
+        hooks.append(lost)
+
+    def lost(response: requests.Response, **_: object) -> None:
+        hooks.remove(lost)
+        raise requests.ConnectionError(response.request.method)
+
+    api = client(server.url, "bot", redis)
+    hooks = api._client.session.hooks["response"]
+    # As it would be with Mastodon, whose pages are as long as one asks for.
+    api._page_size = PAGE
+    return World(api.for_purpose("report"), resolve, lose)
+
+
+@pytest.fixture(params=["memory", "http"])
+def world(request, server, redis) -> World:
+    if request.param == "http":
+        return over_http(server, redis)
+    mastodon = in_memory()
+    return World(mastodon, lambda: None, mastodon.lose_next_answer)
+
+
+@pytest.fixture
+def api(world) -> Mastodon:
+    return world.api
+
+
+def ids(found) -> list[str]:
+    return [one.id for one in found]
+
+
+def request(account_id: str, marker: str, **changes) -> ReportRequest:
+    return replace(ReportRequest(account_id, f"Spam from a new account. [mw:{marker}]", marker), **changes)
+
+
+def test_the_bot_knows_itself(api):
+    assert (api.me().id, api.me().username) == ("1", "a1")
+
+
+def test_the_newest_page_holds_the_highest_ids_of_its_origin_newest_first(api):
+    assert ids(api.newest_accounts("remote").accounts) == REMOTE[:PAGE]
+    assert ids(api.newest_accounts("local").accounts) == ["2", "1"]
+
+
+def test_only_a_full_page_says_that_more_may_follow(api):
+    assert api.newest_accounts("remote").full
+    assert not api.newest_accounts("local").full
+
+
+def test_a_full_page_says_so_even_where_a_proxy_drops_the_link_to_the_next(redis):
+    with strict_mastodon() as strict:
+        strict.answers["/api/v2/admin/accounts"] = lambda _: [{"id": str(number)} for number in range(1, 201)]
+        assert client(strict.url, "bot", redis).newest_accounts("remote").full
+        strict.answers["/api/v2/admin/accounts"] = lambda _: [{"id": "1"}]
+        assert not client(strict.url, "bot", redis).newest_accounts("remote").full
+
+
+def test_a_walk_down_meets_every_account_once_and_ends(api):
+    seen, cursor, full = [], None, True
+    while full:
+        page = api.accounts_below("remote", cursor)
+        seen += ids(page.accounts)
+        full, cursor = page.full, seen[-1]
+    assert seen == REMOTE
+
+
+def test_a_walk_up_meets_every_account_once_and_ends_on_an_empty_page(api):
+    seen, cursor = [], "999"
+    while (page := api.accounts_above("remote", cursor)).accounts:
+        assert page.full
+        assert ids(page.accounts) == sorted(ids(page.accounts), key=int, reverse=True)
+        seen += reversed(ids(page.accounts))
+        cursor = page.accounts[0].id
+    assert seen == REMOTE[::-1]
+    assert not page.full
+
+
+def test_a_page_right_above_an_id_leaves_no_gap(api):
+    assert ids(api.accounts_above("remote", "1010").accounts)[-1] == "1011"
+
+
+def test_nothing_lies_below_the_lowest_id(api):
+    page = api.accounts_below("remote", str(FIRST))
+    assert page.accounts == ()
+    assert not page.full
+
+
+def test_suspended_accounts_are_on_no_page(api):
+    assert SUSPENDED not in ids(api.accounts_above("remote", "1049").accounts)
+
+
+def test_an_account_tells_where_it_lives_and_when_it_was_made(api):
+    found = api.account(SPAMMER)
+    assert (found.acct, found.domain, found.origin) == ("a1000@far.example", "far.example", "remote")
+    assert (found.created_at, found.note_html, found.staff) == (BORN, "<p>hi</p>", False)
+    assert (api.account("2").acct, api.account("2").origin) == ("a2", "local")
+
+
+def test_staff_and_suspended_accounts_are_marked(api):
+    assert api.account("1").staff
+    assert api.account(SUSPENDED).suspended
+
+
+def test_an_account_that_is_not_known_is_not_found(api):
+    with pytest.raises(MastodonNotFound):
+        api.account("424242")
+
+
+def test_only_public_and_unlisted_posts_come_newest_first(api):
+    assert ids(api.account_statuses(SPAMMER)) == [BOOST, "5002", "5001"]
+
+
+def test_a_boost_is_marked_and_holds_nothing_of_the_boosted_person(api):
+    boost = api.account_statuses(SPAMMER)[0]
+    assert boost.reblog
+    assert (boost.content_html, boost.mentions, boost.tags, boost.media) == ("", (), (), ())
+    assert not api.account_statuses(SPAMMER)[1].reblog
+
+
+@pytest.mark.parametrize("status_id", ["5001", "5002"])
+def test_a_public_or_unlisted_post_is_read_alone(api, status_id):
+    found = api.status(status_id)
+    assert (found.account_id, found.created_at) == (SPAMMER, BORN)
+    assert found.content_html == f"<p>{found.visibility}</p>" == f"<p>{POSTS[status_id]}</p>"
+
+
+@pytest.mark.parametrize("status_id", ["5003", "5004", "424242"])
+def test_any_other_post_is_not_found(api, status_id):
+    with pytest.raises(MastodonNotFound):
+        api.status(status_id)
+
+
+def test_a_filed_report_is_found_again_by_its_marker_and_no_other(api):
+    receipt = api.file_report(request(SPAMMER, "aaaa1111", status_ids=("5001", "5002")))
+    assert receipt.status_ids == ("5001", "5002")
+    found = api.find_report(SPAMMER, "aaaa1111")
+    assert found is not None
+    assert found.report_id == receipt.report_id
+    assert api.find_report(SPAMMER, "bbbb2222") is None
+    assert api.find_report(FORWARDED, "aaaa1111") is None, "on another account"
+
+
+def test_a_report_of_any_category_may_be_filed_with_rules_and_forwarded(api):
+    for number, category in enumerate(("spam", "violation", "legal", "other")):
+        marker = f"cccc000{number}"
+        api.file_report(request(FORWARDED, marker, category=category, forward=True, rule_ids=("1",) * (number == 1)))
+        assert api.find_report(FORWARDED, marker)
+
+
+def test_a_resolved_report_is_found_as_well(world):
+    receipt = world.api.file_report(request(RESOLVED, "dddd1111"))
+    world.resolve_reports()
+    found = world.api.find_report(RESOLVED, "dddd1111")
+    assert found is not None
+    assert found.report_id == receipt.report_id
+
+
+def test_a_report_whose_answer_is_lost_may_have_been_filed(world):
+    world.lose_next_answer()
+    with pytest.raises(MastodonUnreachable):
+        world.api.file_report(request(LOST, "eeee1111"))
+    assert world.api.find_report(LOST, "eeee1111")
+
+
+def test_a_report_with_a_post_that_is_gone_is_refused_whole_and_goes_through_without(api):
+    bad = request(SPAMMER, "ffff1111", status_ids=("5001", "424242"))
+    with pytest.raises((MastodonNotFound, MastodonRefused)):
+        api.file_report(bad)
+    assert api.find_report(SPAMMER, "ffff1111") is None
+    api.file_report(replace(bad, status_ids=()))
+    assert api.find_report(SPAMMER, "ffff1111")
+
+
+def test_an_account_that_is_not_known_can_not_be_reported(api):
+    with pytest.raises(MastodonNotFound):
+        api.file_report(request("424242", "9999aaaa"))
+
+
+def test_no_address_is_in_anything_that_comes_back(api):
+    seen = repr([api.me(), api.account("2"), api.newest_accounts("local")])
+    assert "secret.example" not in seen
+    assert "203.0.113.7" not in seen
