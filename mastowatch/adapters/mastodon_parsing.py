@@ -6,7 +6,7 @@ Odd and missing fields survive: a server of another version or kind must not end
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from mastowatch.ports.types import Account, Field, Media, Status, Visibility
@@ -112,17 +112,12 @@ def status(json: Json) -> Status | None:
 
 
 def time(value: object) -> datetime | None:
-    """Read a time in any of Mastodon's spellings (date, ISO 8601, or a datetime made by mastodon.py) as UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return None
+    """Read ISO 8601, with or without an hour or a zone, as UTC."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
 
 
 def discovered(account_id: str, now: datetime) -> datetime | None:
