@@ -27,6 +27,18 @@ class RuleError(MastoWatchError):
         super().__init__(f"{where}: {problem}" + (f" ({hint})" if hint else ""))
 
 
+class RuleErrors(ExceptionGroup[RuleError], MastoWatchError):
+    """All that is wrong with a set of rules, one RuleError for each fault."""
+
+    @property
+    def faults(self) -> tuple[RuleError, ...]:
+        """The errors, without any grouping."""
+        return tuple(one for one in self.exceptions if isinstance(one, RuleError))
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.exceptions))
+
+
 class StoreUnavailable(MastoWatchError):
     """Redis did not answer or refused; what was asked may or may not have happened."""
 

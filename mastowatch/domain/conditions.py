@@ -10,67 +10,59 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mastowatch.domain.facts import Post, Profile
+from mastowatch.domain.facts import Features, Post, Profile
 from mastowatch.domain.matcher import Matcher
 from mastowatch.domain.rule import AccountConditions, StatusConditions
+from mastowatch.domain.text import Text
 
 Seen = TypeVar("Seen", Profile, Post)
+# Takes a Profile or a Post, whichever its table is about.
 Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled(Generic[Seen]):
-    """The checks of one table, cheap ones first, and the features that must all be there."""
+    """The checks of one table, cheap ones first. ``features`` are those that the words and patterns became."""
 
     checks: tuple[Check, ...]
     features: tuple[int, ...] = ()
-    always: bool = False
 
-    def hold(self, seen: Seen) -> bool:
-        """Tell whether all conditions hold."""
+    def all_hold(self, seen: Seen) -> bool:
+        """Tell whether every condition holds; an empty table always does."""
         return all(check(seen) for check in self.checks)
 
+    def any_holds(self, seen: Seen) -> bool:
+        """Tell whether one condition holds; an empty table never does."""
+        return any(check(seen) for check in self.checks)
 
-def compile_account(conditions: AccountConditions, matcher: Matcher, *, file: str, table: str) -> Compiled[Profile]:
+
+def compile_account(given: AccountConditions, matcher: Matcher, *, file: str, table: str) -> Compiled[Profile]:
     """Return the checks of an account table; registers its words and patterns with ``matcher``."""
-    given = conditions
-    checks: list[Check] = [
-        make(getattr(given, key)) for key, make in _ACCOUNT.items() if getattr(given, key) is not None
-    ]
-    features: list[int] = []
+    checks = _numbers(given, _ACCOUNT)
     if given.link_hosts:
-        checks.append(_hosts_check(given.link_hosts, lambda seen: seen.bio.hosts))
+        checks.append(_hosts_check(given.link_hosts, lambda seen: seen.bio))
+    features = []
     for key, where in _ACCOUNT_TEXTS.items():
-        value = getattr(given, key)
-        if value:
-            feature = (
-                matcher.add_words(value)
-                if key.endswith("words")
-                else matcher.add_pattern(value, file=file, key=f"{table}.{key}")
-            )
-            features.append(feature)
-            checks.append(_feature_check(feature, where))
-    return Compiled(tuple(checks), tuple(features), always=not checks)
+        if getattr(given, key):
+            features.append(_feature(matcher, getattr(given, key), file=file, key=f"{table}.{key}"))
+            checks.append(_feature_check(features[-1], where))
+    return Compiled(tuple(checks), tuple(features))
 
 
-def compile_status(conditions: StatusConditions, matcher: Matcher, *, file: str, table: str) -> Compiled[Post]:
+def compile_status(given: StatusConditions, matcher: Matcher, *, file: str, table: str) -> Compiled[Post]:
     """Return the checks of a status table; registers its words and patterns with ``matcher``."""
-    given = conditions
-    checks: list[Check] = [
-        make(getattr(given, key)) for key, make in _STATUS.items() if getattr(given, key) is not None
-    ]
-    features: list[int] = []
+    checks = _numbers(given, _STATUS)
     if given.languages:
-        languages = frozenset(given.languages)
-        checks.append(lambda seen: seen.status.language in languages)
+        checks.append(_language_check(frozenset(given.languages)))
     if given.link_hosts:
-        checks.append(_hosts_check(given.link_hosts, lambda seen: seen.text.hosts))
-    if given.words:
-        features.append(matcher.add_words(given.words))
-    if given.pattern:
-        features.append(matcher.add_pattern(given.pattern, file=file, key=f"{table}.pattern"))
+        checks.append(_hosts_check(given.link_hosts, lambda seen: seen.text))
+    features = [
+        _feature(matcher, getattr(given, key), file=file, key=f"{table}.{key}")
+        for key in ("words", "pattern")
+        if getattr(given, key)
+    ]
     checks.extend(_feature_check(feature, lambda seen: seen.features) for feature in features)
-    return Compiled(tuple(checks), tuple(features), always=not checks)
+    return Compiled(tuple(checks), tuple(features))
 
 
 _ACCOUNT: dict[str, Callable[[Any], Check]] = {
@@ -83,11 +75,11 @@ _ACCOUNT: dict[str, Callable[[Any], Check]] = {
     "statuses_max": lambda limit: lambda seen: seen.account.statuses <= limit,
     "statuses_min": lambda limit: lambda seen: seen.account.statuses >= limit,
     "statuses_per_day_min": lambda limit: lambda seen: seen.statuses_per_day >= limit,
+    "bot": lambda wanted: lambda seen: seen.account.bot == wanted,
     "links_min": lambda limit: lambda seen: len(seen.bio.links) >= limit,
     "lookalike": lambda wanted: lambda seen: bool(seen.name.lookalikes or seen.bio.lookalikes) == wanted,
-    "bot": lambda wanted: lambda seen: seen.account.bot == wanted,
 }
-_ACCOUNT_TEXTS: dict[str, Callable[[Any], Any]] = {
+_ACCOUNT_TEXTS: dict[str, Callable[[Profile], Features]] = {
     "username_pattern": lambda seen: seen.username_features,
     "name_words": lambda seen: seen.name_features,
     "name_pattern": lambda seen: seen.name_features,
@@ -104,10 +96,29 @@ _STATUS: dict[str, Callable[[Any], Check]] = {
 }
 
 
-def _feature_check(feature: int, where: Callable[[Any], Any]) -> Check:
+def _numbers(given: object, table: dict[str, Callable[[Any], Check]]) -> list[Check]:
+    values = ((make, getattr(given, key)) for key, make in table.items())
+    return [make(value) for make, value in values if value is not None]
+
+
+def _feature(matcher: Matcher, value: tuple[str, ...] | str, *, file: str, key: str) -> int:
+    if isinstance(value, str):
+        return matcher.add_pattern(value, file=file, key=key)
+    return matcher.add_words(value)
+
+
+def _feature_check(feature: int, where: Callable[[Any], Features]) -> Check:
     return lambda seen: feature in where(seen)
 
 
-def _hosts_check(hosts: tuple[str, ...], where: Callable[[Any], tuple[str, ...]]) -> Check:
+def _language_check(languages: frozenset[str]) -> Check:
+    def holds(seen: Post) -> bool:
+        language = (seen.status.language or "").lower()
+        return language in languages or language.partition("-")[0] in languages
+
+    return holds
+
+
+def _hosts_check(hosts: tuple[str, ...], where: Callable[[Any], Text]) -> Check:
     below = tuple(f".{host}" for host in hosts)
-    return lambda seen: any(host in hosts or host.endswith(below) for host in where(seen))
+    return lambda seen: any(host in hosts or host.endswith(below) for host in where(seen).hosts)

@@ -1,85 +1,112 @@
-"""Says in one line why a rule hit: counts, words and hosts. Never a whole post, never more than a moderator reads."""
+"""Says in one line why a rule hit: counts, words and hosts. Never a whole post, never more than a moderator reads.
+
+The line may be forwarded to another server, so addresses that a pattern happened to find are left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from mastowatch.domain.conditions import Compiled
-from mastowatch.domain.facts import Post, Profile
+from mastowatch.domain.facts import Features, Post, Profile
 from mastowatch.domain.rule import Rule
 
-_WORDS_MAX, _HOSTS_MAX, LENGTH_MAX = 6, 3, 240
+LENGTH_MAX = 240
+_WORDS_MAX, _HOSTS_MAX, _ONE_MAX = 6, 3, 60
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 def describe(
-    rule: Rule, account_features: Sequence[int], status: Compiled[Post] | None, seen: Profile, posts: Sequence[Post]
+    rule: Rule, account: Compiled[Profile], status: Compiled[Post] | None, seen: Profile, posts: Sequence[Post]
 ) -> str:
-    """Return the evidence of a hit, at most LENGTH_MAX characters."""
-    parts = [_posts(rule, posts)] if posts else []
-    parts += _profile(rule, seen)
-    parts.append(_quoted("words", _found(account_features, status, seen, posts)))
-    hosts = [host for one in posts for host in one.text.hosts] if _links_matter(rule) else []
-    parts.append(_quoted("links to", [*hosts, *(seen.bio.hosts if rule.account.links_min else ())], _HOSTS_MAX))
-    lookalikes = [word for one in posts for word in one.text.lookalikes]
-    if (rule.status and rule.status.lookalike) or rule.account.lookalike:
-        parts.append(_quoted("disguised", [*lookalikes, *seen.name.lookalikes, *seen.bio.lookalikes]))
-    return "; ".join(part for part in parts if part)[:LENGTH_MAX]
+    """Return the evidence of a hit on ``posts``, at most LENGTH_MAX characters on one line."""
+    parts = [
+        _posts(rule, posts),
+        *_figures(rule, seen),
+        _quoted("words", _words(account, status, seen, posts), _WORDS_MAX),
+        _quoted("links to", _hosts(rule, seen, posts), _HOSTS_MAX),
+        _quoted("disguised", _disguised(rule, seen, posts), _WORDS_MAX),
+    ]
+    return ("; ".join(filter(None, parts)) or _account(seen))[:LENGTH_MAX]
 
 
 def age(value: timedelta) -> str:
     """Return an age for people: "3 hours", "1 day", "2 years"."""
     for seconds, unit in ((31_536_000, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")):
         count = int(value.total_seconds() // seconds)
-        if count:
+        if count > 0:
             return f"{count} {unit}{'s' * (count > 1)}"
     return "less than a minute"
 
 
-def _links_matter(rule: Rule) -> bool:
-    return rule.status is not None and bool(rule.status.links_min or rule.status.link_hosts)
-
-
 def _posts(rule: Rule, posts: Sequence[Post]) -> str:
-    text = f"{len(posts)} post{'s' * (len(posts) > 1)}"
-    wanted = rule.status
-    traits = []
-    if wanted and wanted.mentions_min:
-        traits.append(f">={wanted.mentions_min} mentions")
-    if wanted and wanted.links_min:
-        traits.append(f">={wanted.links_min} link{'s' * (wanted.links_min > 1)}")
-    if wanted and wanted.tags_min:
-        traits.append(f">={wanted.tags_min} hashtags")
-    span = f" within {age(rule.within)}" if rule.within else ""
-    return f"{text}{span}" + (f" with {' and '.join(traits)}" if traits else "")
-
-
-def _profile(rule: Rule, seen: Profile) -> list[str]:
-    parts = []
-    if rule.account.statuses_per_day_min is not None:
-        parts.append(f"{seen.statuses_per_day:.0f} posts a day")
-    if rule.account.links_min:
-        parts.append(f"{len(seen.bio.links)} links in the profile")
-    if rule.account.username_pattern is not None:
-        parts.append(f"user name {seen.account.username}")
-    return parts
-
-
-def _found(
-    account_features: Sequence[int], status: Compiled[Post] | None, seen: Profile, posts: Sequence[Post]
-) -> list[str]:
-    profile = [
-        word
-        for feature in account_features
-        for where in (seen.name_features, seen.bio_features)
-        for word in where.get(feature, ())
+    if rule.status is None:
+        return ""
+    traits = [
+        f">={least} {what}{'s' * (least > 1)}"
+        for least, what in (
+            (rule.status.mentions_min, "mention"),
+            (rule.status.links_min, "link"),
+            (rule.status.tags_min, "hashtag"),
+            (rule.status.media_min, "attachment"),
+        )
+        if least
     ]
-    wanted = status.features if status else ()
-    return profile + [word for one in posts for feature in wanted for word in one.features.get(feature, ())]
+    count = f"{len(posts)} post{'s' * (len(posts) > 1)}"
+    span = f" within {age(rule.within)}" if rule.within else ""
+    return f"{count}{span}" + (f" with {' and '.join(traits)}" if traits else "")
 
 
-def _quoted(label: str, words: Iterable[str], at_most: int = _WORDS_MAX) -> str:
-    unique = list(dict.fromkeys(words))
+def _figures(rule: Rule, seen: Profile) -> Iterator[str]:
+    if rule.account.statuses_per_day_min is not None:
+        yield f"{seen.statuses_per_day:.0f} posts a day"
+    if rule.account.links_min:
+        yield f"{len(seen.bio.links)} link{'s' * (len(seen.bio.links) > 1)} in the profile"
+    if rule.account.username_pattern is not None:
+        yield f"user name {seen.account.username[:_ONE_MAX]}"
+
+
+def _account(seen: Profile) -> str:
+    """Return what there is to say of a rule that looks at figures of the profile alone."""
+    return f"account {age(seen.age)} old, {seen.account.followers} followers, {seen.account.statuses} posts"
+
+
+def _words(
+    account: Compiled[Profile], status: Compiled[Post] | None, seen: Profile, posts: Sequence[Post]
+) -> Iterator[str]:
+    if account.features:
+        yield from _found(account.features, seen.name_features)
+        yield from _found(account.features, seen.bio_features)
+    for one in posts if status else ():
+        yield from _found(status.features if status else (), one.features)
+
+
+def _found(wanted: Sequence[int], features: Features) -> Iterator[str]:
+    for feature in wanted:
+        yield from features.get(feature, ())
+
+
+def _hosts(rule: Rule, seen: Profile, posts: Sequence[Post]) -> Iterator[str]:
+    if rule.status is not None and (rule.status.links_min or rule.status.link_hosts):
+        for one in posts:
+            yield from one.text.hosts
+    if rule.account.links_min or rule.account.link_hosts:
+        yield from seen.bio.hosts
+
+
+def _disguised(rule: Rule, seen: Profile, posts: Sequence[Post]) -> Iterator[str]:
+    if rule.status is not None and rule.status.lookalike:
+        for one in posts:
+            yield from one.text.lookalikes
+    if rule.account.lookalike:
+        yield from (*seen.name.lookalikes, *seen.bio.lookalikes)
+
+
+def _quoted(label: str, words: Iterable[str], at_most: int) -> str:
+    """Return the first of ``words``, each once, under their label; "" where there are none."""
+    unique = list(dict.fromkeys(_ADDRESS.sub("(address)", word)[:_ONE_MAX] for word in words))
     if not unique:
         return ""
     more = f" and {len(unique) - at_most} more" if len(unique) > at_most else ""

@@ -1,118 +1,172 @@
 """Runs the examples that stand in the rules themselves: each must match, or must not, with the live set.
 
-An example is a table: keys of an account (``age``, ``followers``, ``following``, ``statuses``, ``username``,
-``name``, ``bio``, ``bot``, ``domain``, ``fields``) and ``posts``, a list of texts or of tables (``text`` or
-``html``, ``mentions``, ``tags``, ``media``, ``links``, ``ago``, ``language``, ``reply``). ``repeat`` says how
-often each post stands there. What is not given is ordinary.
+An example is an account and its posts, told in a few keys; what is not given is ordinary: 400 days old, 50
+followers, following 50, as many posts as are listed.
 """
 
 from __future__ import annotations
 
-import html as html_escape
-from collections.abc import Mapping
+import html as entities
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from mastowatch.domain.rule import Reader, Rule, read_duration
-from mastowatch.domain.ruleset import RuleSet
+from mastowatch.domain import reading
+from mastowatch.domain.reading import Keys, Reader
+from mastowatch.domain.rule import Example, Rule
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Account, Field, Media, Status
 
-NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+Kind = Literal["match", "no_match"]
+# Tells whether a rule hits the account with its posts at a time.
+Hits = Callable[[Rule, Account, Sequence[Status], datetime], bool]
 
-_ACCOUNT = ("age", "followers", "following", "statuses", "username", "name", "bio", "bot", "domain", "fields")
-_POST = ("text", "html", "mentions", "tags", "media", "links", "ago", "language", "reply")
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+POSTS_MAX = 200
+
+
+def _text(reader: Reader, key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise reader.fail(key, f"{value!r} is not a text", f'write {key} = "..."')
+    return value
+
+
+def _table(reader: Reader, key: str, value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise reader.fail(key, "must be a table of texts", f'write {key} = {{ Home = "https://..." }}')
+    return value
+
+
+def _posts(reader: Reader, key: str, value: object) -> list[str | dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(one, (str, dict)) for one in value):
+        raise reader.fail(key, "must be a list of texts or tables", f'write {key} = ["one", {{ text = "two" }}]')
+    return value
+
+
+EXAMPLE_KEYS: Keys = {
+    "age": (reading.duration, 'How old the account is, `"400d"` if not given.'),
+    "followers": (reading.whole, "50 if not given."),
+    "following": (reading.whole, "50 if not given."),
+    "statuses": (reading.whole, "How many posts it has in all; as many as are listed if not given."),
+    "username": (_text, '`"someone"` if not given.'),
+    "domain": (_text, "Its server; an account of this server if not given."),
+    "name": (_text, 'Display name, `"Someone"` if not given.'),
+    "bio": (_text, "Plain text; addresses that begin with https:// become links, as in posts."),
+    "fields": (_table, 'Rows of the profile\'s table: `{ Home = "https://..." }`.'),
+    "bot": (reading.yes, "`false` if not given."),
+    "posts": (_posts, "A list of texts, or of tables with the keys below."),
+    "repeat": (reading.whole, "How often all of `posts` stands there, 1 if not given."),
+}
+POST_KEYS: Keys = {
+    "text": (_text, "Plain text."),
+    "html": (_text, "HTML as Mastodon gives it, instead of `text`."),
+    "warning": (_text, "Content warning."),
+    "mentions": (reading.whole, "How many people it mentions."),
+    "tags": (reading.whole, "How many hashtags it has."),
+    "media": (reading.whole, "How many pictures it has."),
+    "ago": (reading.duration, "How long ago; if not given, a minute for the first post, two for the second, ..."),
+    "language": (_text, "Like `en`; none if not given."),
+    "reply": (reading.yes, "It answers somebody else."),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleFailure:
-    """An example that went the other way. ``number`` counts from 1."""
+    """An example that went the other way, or (``problem``) can't be read. ``number`` counts from 1."""
 
     rule: Rule
-    kind: str
+    kind: Kind
     number: int
+    problem: str = ""
+
+    def as_error(self) -> RuleError:
+        """Return it as an error about the rule's file."""
+        told = "should match and does not" if self.kind == "match" else "should not match and does"
+        hint = "change the rule or the example; docs/howto/write-a-rule.md helps"
+        return RuleError(self.rule.file, f"examples.{self.kind}[{self.number}]", self.problem or told, hint)
 
     def __str__(self) -> str:
-        told = "should match and does not" if self.kind == "match" else "should not match and does"
-        return f"{self.rule.file}: examples.{self.kind}[{self.number}] {told} ({self.rule.id})"
+        return str(self.as_error())
 
 
-def check(rules: RuleSet) -> list[ExampleFailure]:
-    """Run all examples; raises RuleError for one that can't be read."""
+def failures(rules: Sequence[Rule], hits: Hits) -> list[ExampleFailure]:
+    """Run all examples of ``rules`` that are not off; ``hits`` asks the live set."""
     return [
-        ExampleFailure(rule, kind, number)
-        for rule in rules.rules
-        for kind, examples in (("match", rule.match), ("no_match", rule.no_match))
-        for number, example in enumerate(examples, start=1)
-        if rule.mode != "off" and _hits(rules, rule, kind, number, example) != (kind == "match")
+        failure
+        for rule in rules
+        if rule.mode != "off"
+        for kind, number, example in _numbered(rule)
+        if (failure := _failure(rule, kind, number, example, hits)) is not None
     ]
 
 
-def _hits(rules: RuleSet, rule: Rule, kind: str, number: int, example: Mapping[str, Any]) -> bool:
-    account, statuses = build(example, file=rule.file, table=f"examples.{kind}[{number}]")
-    verdict = rules.judge(account, statuses, NOW, watch_at=1, report_at=1)
-    return any(reason.rule_id == rule.id for reason in verdict.reasons)
+def build(example: Example, *, file: str, table: str) -> tuple[Account, tuple[Status, ...]]:
+    """Return the account and the posts that an example describes, newest first; raises RuleError."""
+    reader = Reader(file, table, example)
+    given = reader.read(EXAMPLE_KEYS)
+    posts = given.get("posts", []) * given.get("repeat", 1)
+    if len(posts) > POSTS_MAX:
+        raise reader.fail("posts", f"are {len(posts)}", f"at most {POSTS_MAX}")
+    statuses = tuple(_status(reader, number, post) for number, post in enumerate(posts, start=1))
+    return _account(given, len(statuses)), statuses
 
 
-def build(example: Mapping[str, Any], *, file: str, table: str) -> tuple[Account, tuple[Status, ...]]:
-    """Return the account and the posts that an example describes."""
-    reader = Reader(file, table, dict(example))
-    reader.refuse_unknown({**dict.fromkeys(_ACCOUNT), "posts": 1, "repeat": 1})
+def _numbered(rule: Rule) -> list[tuple[Kind, int, Example]]:
+    kinds: tuple[tuple[Kind, tuple[Example, ...]], ...] = (("match", rule.match), ("no_match", rule.no_match))
+    return [(kind, number, one) for kind, examples in kinds for number, one in enumerate(examples, start=1)]
+
+
+def _failure(rule: Rule, kind: Kind, number: int, example: Example, hits: Hits) -> ExampleFailure | None:
     try:
-        posts = tuple(post for post in example.get("posts", ()) for _ in range(example.get("repeat", 1)))
-        statuses = tuple(_status(reader, number, post) for number, post in enumerate(posts, start=1))
-        return _account(reader, example, len(statuses)), statuses
-    except (TypeError, AttributeError, ValueError) as error:
-        raise RuleError(file, table, f"can't be read: {error}", "see docs/reference/rules.md, Examples") from error
+        account, statuses = build(example, file=rule.file, table=f"examples.{kind}[{number}]")
+    except RuleError as error:
+        return ExampleFailure(rule, kind, number, f"{error.key.rpartition('.')[2]}: {error.problem}")
+    if hits(rule, account, statuses, NOW) == (kind == "match"):
+        return None
+    return ExampleFailure(rule, kind, number)
 
 
-def _ago(reader: Reader, value: object) -> timedelta:
-    found: timedelta = read_duration(reader, "age", value)
-    return found
-
-
-def _account(reader: Reader, example: Mapping[str, Any], posts: int) -> Account:
-    username, domain = example.get("username", "someone"), example.get("domain")
+def _account(given: Mapping[str, Any], posts: int) -> Account:
+    username, domain = given.get("username", "someone"), given.get("domain")
     return Account(
         id="1",
         acct=f"{username}@{domain}" if domain else username,
         username=username,
         domain=domain,
-        display_name=example.get("name", "Someone"),
-        note_html=_linked(example.get("bio", "")),
-        url="https://example.org/@someone",
-        created_at=NOW - _ago(reader, example.get("age", "400d")),
-        fields=tuple(Field(name, _linked(value)) for name, value in example.get("fields", {}).items()),
-        followers=int(example.get("followers", 50)),
-        following=int(example.get("following", 50)),
-        statuses=int(example.get("statuses", posts)),
-        bot=bool(example.get("bot", False)),
+        display_name=given.get("name", "Someone"),
+        note_html=_linked(given.get("bio", "")),
+        url=f"https://{domain or 'this.example'}/@{username}",
+        created_at=NOW - given.get("age", timedelta(days=400)),
+        fields=tuple(Field(name, _linked(value)) for name, value in given.get("fields", {}).items()),
+        followers=given.get("followers", 50),
+        following=given.get("following", 50),
+        statuses=given.get("statuses", posts),
+        bot=given.get("bot", False),
     )
 
 
-def _status(reader: Reader, number: int, post: str | Mapping[str, Any]) -> Status:
-    given: Mapping[str, Any] = {"text": post} if isinstance(post, str) else post
-    Reader(reader.file, f"{reader.table}.posts[{number}]", dict(given)).refuse_unknown(dict.fromkeys(_POST))
-    links = "".join(f'<p><a href="{link}">{link}</a></p>' for link in given.get("links", ()))
-    ago = _ago(reader, given["ago"]) if "ago" in given else timedelta(minutes=number)
+def _status(reader: Reader, number: int, post: str | dict[str, Any]) -> Status:
+    table = f"{reader.table}.posts[{number}]"
+    given = Reader(reader.file, table, {"text": post} if isinstance(post, str) else post).read(POST_KEYS)
     return Status(
-        id=str(1000 - number),
+        id=str(10_000 - number),
         account_id="1",
-        created_at=NOW - ago,
-        content_html=given.get("html") or _linked(given.get("text", "")) + links,
+        created_at=NOW - given.get("ago", timedelta(minutes=number)),
+        content_html=given.get("html", "") or _linked(given.get("text", "")),
+        spoiler_text=given.get("warning", ""),
         language=given.get("language"),
         in_reply_to_account_id="2" if given.get("reply") else None,
-        mentions=tuple(f"user{count}" for count in range(int(given.get("mentions", 0)))),
-        tags=tuple(f"tag{count}" for count in range(int(given.get("tags", 0)))),
-        media=tuple(Media("image") for _ in range(int(given.get("media", 0)))),
+        mentions=tuple(f"user{count}" for count in range(given.get("mentions", 0))),
+        tags=tuple(f"tag{count}" for count in range(given.get("tags", 0))),
+        media=tuple(Media("image") for _ in range(given.get("media", 0))),
     )
 
 
 def _linked(text: str) -> str:
-    """Return text as Mastodon's HTML, with its URLs as links."""
+    """Return text as Mastodon's HTML, with its addresses as links."""
     words = (
-        f'<a href="{word}">{word}</a>' if word.startswith(("http://", "https://")) else html_escape.escape(word)
-        for word in text.split(" ")
+        f'<a href="{word}">{word}</a>' if word.startswith(("http://", "https://")) else word
+        for word in entities.escape(text).split(" ")
     )
     return f"<p>{' '.join(words)}</p>" if text else ""

@@ -5,63 +5,75 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from mastowatch.domain.matcher import Matcher
 from mastowatch.domain.text import Text, read_html
 from mastowatch.ports.types import Account, Status
 
+# What was found in a text: feature number of the matcher to the words found.
 Features = Mapping[int, tuple[str, ...]]
 
 # Rates of an account younger than this are taken as if it were this old: three posts in a minute are no wave.
 _YOUNGEST = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile: name and bio read and scanned. ``bio`` holds the fields too."""
+    """A profile at a time. Its texts are read when first asked for: most accounts fail on a number before that."""
 
-    account: Account
-    name: Text
-    bio: Text
-    name_features: Features
-    bio_features: Features
-    username_features: Features
-    age: timedelta
+    def __init__(self, account: Account, now: datetime, matcher: Matcher) -> None:
+        self.account = account
+        self.age = max(now - account.created_at, timedelta(0))
+        self._matcher = matcher
 
     @property
     def statuses_per_day(self) -> float:
         """Posts per day over its whole life."""
         return self.account.statuses / (max(self.age, _YOUNGEST) / timedelta(days=1))
 
+    @cached_property
+    def name(self) -> Text:
+        """The display name."""
+        return read_html(None, self.account.display_name)
+
+    @cached_property
+    def bio(self) -> Text:
+        """Bio and profile fields."""
+        fields = (f"<p>{one.name}: {one.value_html}</p>" for one in self.account.fields)
+        return read_html("".join([self.account.note_html, *fields]))
+
+    @cached_property
+    def name_features(self) -> Features:
+        """What stands in the display name."""
+        return self._matcher.scan(self.name.folded)
+
+    @cached_property
+    def bio_features(self) -> Features:
+        """What stands in bio and fields."""
+        return self._matcher.scan(self.bio.folded)
+
+    @cached_property
+    def username_features(self) -> Features:
+        """What stands in the user name; Mastodon allows ASCII letters, digits, and ``_.-`` there."""
+        return self._matcher.scan(self.account.username.lower())
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post: its text with its content warning read and scanned."""
+    """A post: its text, with content warning and alt texts, read and scanned."""
 
     status: Status
     text: Text
     features: Features
-    is_reply: bool
 
-
-def profile(account: Account, now: datetime, matcher: Matcher) -> Profile:
-    """Return ``account`` as it is at ``now``."""
-    name = read_html(None, account.display_name)
-    html = "".join([account.note_html, *(f"<p>{one.name}: {one.value_html}</p>" for one in account.fields)])
-    bio = read_html(html)
-    return Profile(
-        account=account,
-        name=name,
-        bio=bio,
-        name_features=matcher.scan(name.folded),
-        bio_features=matcher.scan(bio.folded),
-        username_features=matcher.scan(account.username.lower()),
-        age=max(now - account.created_at, timedelta(0)),
-    )
+    @property
+    def is_reply(self) -> bool:
+        """Tell whether it answers somebody else; a thread of one's own is none."""
+        return self.status.in_reply_to_account_id not in (None, self.status.account_id)
 
 
 def read_posts(statuses: Iterable[Status], matcher: Matcher) -> list[Post]:
-    """Return posts read and scanned; what media show counts as text, as far as their author describes it.
+    """Return posts read and scanned.
 
     First all are read, then all are scanned: the processor keeps one task's code and tables at hand.
     """
@@ -69,8 +81,4 @@ def read_posts(statuses: Iterable[Status], matcher: Matcher) -> list[Post]:
         (one, read_html(one.content_html, one.spoiler_text, *[media.description for media in one.media]))
         for one in statuses
     ]
-    return [Post(status, text, matcher.scan(text.folded), _is_reply(status)) for status, text in texts]
-
-
-def _is_reply(status: Status) -> bool:
-    return status.in_reply_to_account_id not in (None, status.account_id)
+    return [Post(status, text, matcher.scan(text.folded)) for status, text in texts]

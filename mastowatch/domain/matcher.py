@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import re2
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from mastowatch.domain.edges import at_edges
 from mastowatch.domain.folding import fold
@@ -85,7 +85,7 @@ class Matcher:
     def compile(self) -> None:
         """Build the automaton and the sets; the expensive patterns go into a set of their own."""
         if self._words:
-            self._automaton = AhoCorasick(self._words, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
+            self._automaton = AhoCorasick(self._words, matchkind=MatchKind.Standard)
         for expensive in (False, True):
             members = [
                 number for number, one in enumerate(self._patterns) if (one.programsize >= _EXPENSIVE_FROM) == expensive

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mastowatch.domain.text import host_of
 from mastowatch.domain.verdict import Verdict
 from mastowatch.ports.types import Account
 
@@ -28,7 +29,11 @@ def decide(
     exempt_domains: frozenset[str],
     dry_run: bool,
 ) -> Decision:
-    """Return the decision. Names in ``exempt_accounts`` and ``exempt_domains`` are in lower case."""
+    """Return the decision.
+
+    ``exempt_accounts`` are accts; one of this server may stand there as ``name`` or ``name@its.domain``, and
+    ``exempt_domains`` cover the domains below them. Case makes no difference.
+    """
     if verdict.level == "none":
         return Decision("none", "the score is below both thresholds")
     spared = _spared(account, me_id, exempt_accounts, exempt_domains)
@@ -42,15 +47,31 @@ def decide(
 
 
 def _spared(account: Account, me_id: str, accounts: frozenset[str], domains: frozenset[str]) -> str:
+    """Return why the account is left alone, or "" where it isn't."""
     if account.id == me_id:
         return "it is the bot itself"
     if account.staff:
         return "it belongs to the staff"
     if account.suspended:
         return "it is suspended already"
-    if account.acct.lower() in accounts:
+    if _names(account) & {one.lower().removeprefix("@") for one in accounts}:
         return "EXEMPT_ACCOUNTS lists it"
-    domain = (account.domain or "").lower()
-    if any(domain == one or domain.endswith(f".{one}") for one in domains if domain):
+    if any(_below(_domain(account), one.lower().strip(".")) for one in domains):
         return "EXEMPT_DOMAINS lists its domain"
     return ""
+
+
+def _names(account: Account) -> set[str]:
+    """Return the names an account may be listed by."""
+    username = account.username.lower()
+    names = {account.acct.lower(), f"{username}@{_domain(account)}"}
+    return names | {username} if account.domain is None else names
+
+
+def _domain(account: Account) -> str:
+    """Return its domain; this server's own stands in the addresses of its accounts."""
+    return (account.domain or host_of(account.url)).lower()
+
+
+def _below(domain: str, parent: str) -> bool:
+    return bool(parent) and (domain == parent or domain.endswith(f".{parent}"))

@@ -1,31 +1,37 @@
-"""A rule, and how it is read from its TOML document; docs/reference/rules.md is checked against this table.
+"""A rule, and how it is read from its TOML document. The tables of keys here are the format's only description.
 
 Strict: an unknown key, a wrong type or a missing example is a RuleError that names the file, the key and a hint.
+docs/reference/rules.md lists the same keys; a test holds the two together.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
+from mastowatch.domain import reading
+from mastowatch.domain.reading import Keys, Reader
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Category
 
 Mode = Literal["off", "shadow", "report"]
 Scope = Literal["all", "local", "remote"]
+Example = Mapping[str, Any]
 
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# Mastodon gives at most this many posts of an account at once, so no more of them can ever match.
+COUNT_MAX = 40
+WEIGHT_MAX = 1000.0
+NAME_MAX = 80  # characters; a report has room for a few such lines
+DESCRIPTION_MAX = 2000
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class AccountConditions:
-    """Conditions on a profile; all given ones must hold. See ACCOUNT_KEYS for their meaning."""
+    """Conditions on a profile; ACCOUNT_KEYS says what each means. What is None or empty was not given."""
 
     age_max: timedelta | None = None
     age_min: timedelta | None = None
@@ -36,20 +42,20 @@ class AccountConditions:
     statuses_max: int | None = None
     statuses_min: int | None = None
     statuses_per_day_min: float | None = None
-    links_min: int | None = None
-    link_hosts: tuple[str, ...] = ()
+    bot: bool | None = None
     username_pattern: str | None = None
     name_words: tuple[str, ...] = ()
     name_pattern: str | None = None
     bio_words: tuple[str, ...] = ()
     bio_pattern: str | None = None
+    links_min: int | None = None
+    link_hosts: tuple[str, ...] = ()
     lookalike: bool | None = None
-    bot: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StatusConditions:
-    """Conditions on one post; all given ones must hold for the same post. See STATUS_KEYS."""
+    """Conditions on one post; STATUS_KEYS says what each means. What is None or empty was not given."""
 
     words: tuple[str, ...] = ()
     pattern: str | None = None
@@ -65,7 +71,10 @@ class StatusConditions:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. ``status`` None: it looks at the profile alone. ``count_min`` posts must match ``within`` a time."""
+    """One rule. ``status`` None: it looks at the profile alone. ``count_min`` posts must match ``within`` a time.
+
+    Of ``account`` and ``status`` all conditions must hold; of ``not_account`` and ``not_status`` any one spares.
+    """
 
     file: str
     id: str
@@ -83,242 +92,142 @@ class Rule:
     within: timedelta | None = None
     not_account: AccountConditions | None = None
     not_status: StatusConditions | None = None
-    match: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
-    no_match: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    match: tuple[Example, ...] = field(default=(), compare=False)
+    no_match: tuple[Example, ...] = field(default=(), compare=False)
 
 
-class Reader:
-    """Reads the values of one table, so that every complaint names file and key."""
-
-    def __init__(self, file: str, table: str, values: object) -> None:
-        self.file, self.table = file, table
-        if not isinstance(values, dict):
-            raise RuleError(file, table, "must be a table", f"write [{table}] on a line of its own")
-        self.values: dict[str, Any] = values
-
-    def fail(self, key: str, problem: str, hint: str = "") -> RuleError:
-        """Return the error for ``key`` of this table."""
-        return RuleError(self.file, f"{self.table}.{key}" if self.table else key, problem, hint)
-
-    def refuse_unknown(self, known: Mapping[str, object]) -> None:
-        """Raise for a key that this table doesn't have."""
-        for key in self.values:
-            if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                raise self.fail(
-                    key, "is not a key of this table", f"did you mean {close[0]}?" if close else _list(known)
-                )
-
-    def text(self, key: str, *, default: str | None = None) -> str:
-        """Return a text that must not be empty."""
-        value = self.values.get(key, default)
-        if not isinstance(value, str) or not value.strip():
-            raise self.fail(key, "must be a text", f'write {key} = "..."')
-        return value.strip()
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> Any:  # noqa: ANN401 -- a Literal
-        """Return one of ``choices``."""
-        value = self.values.get(key, default)
-        if value not in choices:
-            raise self.fail(key, f"{value!r} is not allowed", f"one of {', '.join(choices)}")
-        return value
-
-    def convert(self, key: str, converter: Callable[[Reader, str, Any], Any]) -> Any:  # noqa: ANN401 -- by the table
-        """Return the value of ``key`` as ``converter`` reads it."""
-        return converter(self, key, self.values[key])
-
-
-def _list(known: Mapping[str, object]) -> str:
-    return f"one of {', '.join(known)}"
-
-
-def _whole(reader: Reader, key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**9:
-        raise reader.fail(key, f"{value!r} is not a whole number from 0", f"write {key} = 3")
-    return value
-
-
-def _number(reader: Reader, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 10**6:
-        raise reader.fail(key, f"{value!r} is not a number from 0", f"write {key} = 2.5")
-    return float(value)
-
-
-def _yes(reader: Reader, key: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise reader.fail(key, f"{value!r} is neither true nor false", f"write {key} = true")
-    return value
-
-
-def read_duration(reader: Reader, key: str, value: object) -> timedelta:
-    """Return "30m", "6h", "7d" or "2w" as a time; raises RuleError."""
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not found:
-        raise reader.fail(key, f"{value!r} is not a duration", 'write "30m", "6h", "7d" or "2w"')
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _texts(reader: Reader, key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one.strip() for one in value):
-        raise reader.fail(key, "must be a list of texts, none of them empty", f'write {key} = ["one", "two"]')
-    return tuple(one.strip() for one in value)
-
-
-def _words(reader: Reader, key: str, value: object) -> tuple[str, ...]:
-    words = _texts(reader, key, value)
-    for word in words:
-        # A stray comma makes a word that matches nothing or, worse, everything.
-        if not word[0].isalnum() or not word[-1].isalnum():
-            raise reader.fail(key, f"the word {word!r} begins or ends with punctuation", "take the punctuation away")
-    return words
-
-
-def _hosts(reader: Reader, key: str, value: object) -> tuple[str, ...]:
-    hosts = tuple(host.lower().removeprefix("www.").strip(".") for host in _texts(reader, key, value))
-    for host in hosts:
-        if "/" in host or "." not in host:
-            raise reader.fail(key, f"{host!r} is not a host name", 'write "example.org", without https:// and path')
-    return hosts
-
-
-def _pattern(reader: Reader, key: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise reader.fail(key, "must be a text with an RE2 pattern", f"write {key} = '...' with single quotes")
-    return value
-
-
-# Every condition with its reader and its meaning; the reference page lists exactly these.
-ACCOUNT_KEYS: Mapping[str, tuple[Callable[[Reader, str, Any], Any], str]] = {
-    "age_max": (read_duration, "The account is at most this old (a remote account's age is what its server says)."),
-    "age_min": (read_duration, "The account is at least this old."),
-    "followers_max": (_whole, "It has at most this many followers, as known here."),
-    "followers_min": (_whole, "It has at least this many followers."),
-    "following_max": (_whole, "It follows at most this many."),
-    "following_min": (_whole, "It follows at least this many."),
-    "statuses_max": (_whole, "It has at most this many posts."),
-    "statuses_min": (_whole, "It has at least this many posts."),
-    "statuses_per_day_min": (
-        _number,
-        "Posts per day of its life; an account younger than an hour counts as an hour old.",
-    ),
-    "links_min": (_whole, "Links in bio and profile fields together."),
-    "link_hosts": (_hosts, "Bio or fields link to one of these hosts or a host below it."),
-    "username_pattern": (_pattern, "RE2 pattern, searched in the user name."),
-    "name_words": (_words, "One of these words or phrases stands in the display name."),
-    "name_pattern": (_pattern, "RE2 pattern, searched in the folded display name."),
-    "bio_words": (_words, "One of these words or phrases stands in bio or fields."),
-    "bio_pattern": (_pattern, "RE2 pattern, searched in the folded bio and fields."),
-    "lookalike": (_yes, "Display name or bio has a word that mixes look-alike letters of two scripts."),
-    "bot": (_yes, "The account says that it is a bot."),
-}
-STATUS_KEYS: Mapping[str, tuple[Callable[[Reader, str, Any], Any], str]] = {
-    "words": (_words, "One of these words or phrases stands in the post or its content warning."),
-    "pattern": (_pattern, "RE2 pattern, searched in the folded text."),
-    "links_min": (_whole, "Links, not counting mentions and hashtags."),
-    "link_hosts": (_hosts, "It links to one of these hosts or a host below it."),
-    "mentions_min": (_whole, "People mentioned."),
-    "tags_min": (_whole, "Hashtags."),
-    "media_min": (_whole, "Attachments."),
-    "languages": (_texts, "Its language as given with the post, like en or de."),
-    "reply": (_yes, "It is a reply to somebody else's post."),
-    "lookalike": (_yes, "It has a word that mixes look-alike letters of two scripts."),
-}
-_COUNTING: Mapping[str, tuple[Callable[[Reader, str, Any], Any], str]] = {
-    "count_min": (_whole, "At least this many posts match (1 if not given)."),
-    "within": (read_duration, "They lie within this time of each other."),
-}
 RULE_KEYS: Mapping[str, str] = {
-    "id": "Name of the rule for machines: small letters, digits and hyphens.",
-    "name": "Name for people; stands in the report.",
+    "id": "Name for machines: small letters, digits and hyphens, at most 64.",
+    "name": f"Name for people, at most {NAME_MAX} characters; stands in the report.",
     "description": "What it is for and why, for the next moderator.",
-    "mode": "off, shadow (counts apart, for trying out) or report.",
-    "weight": "What a hit adds to the score, above 0.",
-    "category": "Category of the report: spam, violation, legal or other.",
-    "rule_ids": "Ids of the server's rules that are broken; Mastodon then files a violation.",
-    "scope": "all, local or remote accounts.",
-    "forward": "true: send the report to the account's own server as well.",
-    "account": "Table of conditions on the profile.",
-    "status": "Table of conditions on one post.",
-    "not": "Tables not.account and not.status: what they match is spared.",
-    "examples": "Lists examples.match and examples.no_match, run at each load.",
+    "mode": "`off`, `shadow` (counts apart, for trying out; the default) or `report`.",
+    "weight": f"What a hit adds to the account's score; above 0, at most {WEIGHT_MAX:.0f}.",
+    "category": "Category of the report: `spam` (the default), `violation`, `legal` or `other`.",
+    "rule_ids": "Ids of the server's own rules that are broken; Mastodon then files a violation.",
+    "scope": "`all` accounts (the default), `local` or `remote` ones.",
+    "forward": "`true`: the report goes to the account's own server as well. `false` is the default.",
+    "account": "Table of conditions on the profile; all must hold.",
+    "status": "Table of conditions on one post; all must hold for the same post.",
+    "not": "Tables `not.account` and `not.status`: an account or a post that meets any condition there is spared.",
+    "examples": "Lists `examples.match` and `examples.no_match`, run at each load. A rule that reports needs both.",
+}
+ACCOUNT_KEYS: Keys = {
+    "age_max": (reading.duration, "It is at most this old. (For a remote account, its own server says so.)"),
+    "age_min": (reading.duration, "It is at least this old."),
+    "followers_max": (reading.whole, "It has at most this many followers, as far as this server knows."),
+    "followers_min": (reading.whole, "It has at least this many followers."),
+    "following_max": (reading.whole, "It follows at most this many accounts."),
+    "following_min": (reading.whole, "It follows at least this many accounts."),
+    "statuses_max": (reading.whole, "It has at most this many posts."),
+    "statuses_min": (reading.whole, "It has at least this many posts."),
+    "statuses_per_day_min": (reading.number, "Posts per day of its life; in its first hour it counts as an hour old."),
+    "bot": (reading.yes, "It says that it is a bot, or (`false`) doesn't."),
+    "username_pattern": (reading.pattern, "A pattern, searched in the user name in small letters, without domain."),
+    "name_words": (reading.words, "One of these words or phrases stands in the display name."),
+    "name_pattern": (reading.pattern, "A pattern, searched in the folded display name."),
+    "bio_words": (reading.words, "One of these words or phrases stands in bio or profile fields."),
+    "bio_pattern": (reading.pattern, "A pattern, searched in the folded bio and profile fields."),
+    "links_min": (reading.whole, "At least this many links in bio and profile fields together."),
+    "link_hosts": (reading.hosts, "Bio or fields link to one of these hosts, or to one below it."),
+    "lookalike": (reading.yes, "Display name, bio or fields have a word in disguise, or (`false`) haven't."),
+}
+STATUS_KEYS: Keys = {
+    "words": (reading.words, "One of these words or phrases stands in text, content warning or alt texts."),
+    "pattern": (reading.pattern, "A pattern, searched in the folded text."),
+    "links_min": (reading.whole, "At least this many links; mentions and hashtags are none."),
+    "link_hosts": (reading.hosts, "It links to one of these hosts, or to one below it."),
+    "mentions_min": (reading.whole, "At least this many people are mentioned."),
+    "tags_min": (reading.whole, "At least this many hashtags."),
+    "media_min": (reading.whole, "At least this many attachments."),
+    "languages": (reading.languages, "Its language, as given with the post; `pt` covers `pt-BR`."),
+    "reply": (reading.yes, "It is a reply to somebody else, or (`false`) isn't."),
+    "lookalike": (reading.yes, "It has a word in disguise (letters of two scripts mixed), or (`false`) hasn't."),
+}
+COUNTING_KEYS: Keys = {
+    "count_min": (reading.whole, f"At least this many posts match; 1 if not given, at most {COUNT_MAX}."),
+    "within": (reading.duration, "They lie within this time of each other."),
 }
 
 
 def parse(file: str, document: Mapping[str, Any]) -> Rule:
-    """Return the rule in ``document``; raises RuleError."""
-    top = Reader(file, "", dict(document))
+    """Return the rule in ``document``; raises RuleError. Patterns are compiled later, by the matcher."""
+    top = Reader(file, "", document)
     top.refuse_unknown(RULE_KEYS)
-    status, counting = _status(file, document.get("status"))
     spared = Reader(file, "not", document.get("not", {}))
-    spared.refuse_unknown({"account": 1, "status": 1})
+    spared.refuse_unknown(("account", "status"))
+    samples = Reader(file, "examples", document.get("examples", {}))
+    samples.refuse_unknown(("match", "no_match"))
     rule = Rule(
         file=file,
         id=_rule_id(top),
-        name=top.text("name"),
-        description=top.text("description"),
+        name=top.text("name", longest=NAME_MAX),
+        description=top.text("description", longest=DESCRIPTION_MAX),
         mode=top.choice("mode", ("off", "shadow", "report"), "shadow"),
         weight=_weight(top),
-        account=_account(file, "account", document.get("account", {})),
-        status=status,
+        account=AccountConditions(**Reader(file, "account", document.get("account", {})).read(ACCOUNT_KEYS)),
         category=top.choice("category", ("spam", "violation", "legal", "other"), "spam"),
         rule_ids=_server_rules(top),
         scope=top.choice("scope", ("all", "local", "remote"), "all"),
-        forward=_yes(top, "forward", document.get("forward", False)),
-        not_account=_account(file, "not.account", spared.values["account"]) if "account" in spared.values else None,
-        not_status=_status(file, spared.values["status"], "not.status")[0] if "status" in spared.values else None,
-        match=_examples(file, document, "match"),
-        no_match=_examples(file, document, "no_match"),
-        **counting,
+        forward=reading.yes(top, "forward", document.get("forward", False)),
+        not_account=AccountConditions(**_spared(spared, "account", ACCOUNT_KEYS)) if "account" in spared else None,
+        not_status=StatusConditions(**_spared(spared, "status", STATUS_KEYS)) if "status" in spared else None,
+        match=_examples(samples, "match"),
+        no_match=_examples(samples, "no_match"),
+        **_status(file, document),
     )
     _refuse_toothless(rule)
+    _refuse_contradictions(rule)
     return rule
 
 
 def _rule_id(top: Reader) -> str:
-    value = top.text("id")
+    value = top.text("id", longest=64)
     if not _ID.fullmatch(value):
         raise top.fail("id", f"{value!r} is not allowed", "small letters, digits and hyphens, at most 64")
     return value
 
 
 def _weight(top: Reader) -> float:
-    weight = _number(top, "weight", top.values.get("weight"))
-    if not 0 < weight <= 1000:
-        raise top.fail("weight", f"{weight} is not allowed", "above 0, at most 1000")
+    if "weight" not in top:
+        raise top.fail("weight", "is missing", "write weight = 2.0; accounts are reported from a score of 5.0")
+    weight = reading.number(top, "weight", top.values["weight"])
+    if not 0 < weight <= WEIGHT_MAX:
+        raise top.fail("weight", f"{weight} is not allowed", f"above 0, at most {WEIGHT_MAX:.0f}")
     return weight
 
 
 def _server_rules(top: Reader) -> tuple[str, ...]:
     values = top.values.get("rule_ids", [])
-    if not isinstance(values, list) or not all(str(value).isdigit() for value in values):
+    if not isinstance(values, list) or not all(str(value).isdecimal() for value in values):
         raise top.fail("rule_ids", "must be a list of ids of the server's rules", 'write rule_ids = ["1"]')
     return tuple(str(value) for value in values)
 
 
-def _account(file: str, table: str, values: object) -> AccountConditions:
-    reader = Reader(file, table, values)
-    reader.refuse_unknown(ACCOUNT_KEYS)
-    return AccountConditions(**{key: reader.convert(key, ACCOUNT_KEYS[key][0]) for key in reader.values})
+def _status(file: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Rule's arguments ``status``, ``count_min`` and ``within``, as far as they are given."""
+    if "status" not in document:
+        return {"status": None}
+    reader = Reader(file, "status", document["status"])
+    given = reader.read({**STATUS_KEYS, **COUNTING_KEYS})
+    counting = {key: given.pop(key) for key in COUNTING_KEYS if key in given}
+    if not 1 <= counting.get("count_min", 1) <= COUNT_MAX:
+        raise reader.fail("count_min", f"{counting['count_min']} can't be counted", f"from 1 to {COUNT_MAX}")
+    if "within" in counting and counting.get("count_min", 1) == 1:
+        raise reader.fail("within", "says how close posts lie, but one is enough", "add count_min = 2 or more")
+    return {"status": StatusConditions(**given), **counting}
 
 
-def _status(file: str, values: object, table: str = "status") -> tuple[StatusConditions | None, dict[str, Any]]:
-    if values is None:
-        return None, {}
-    reader = Reader(file, table, values)
-    extra = _COUNTING if table == "status" else {}
-    reader.refuse_unknown({**STATUS_KEYS, **extra})
-    conditions = {key: reader.convert(key, STATUS_KEYS[key][0]) for key in reader.values if key in STATUS_KEYS}
-    counting = {key: reader.convert(key, extra[key][0]) for key in reader.values if key in extra}
-    if counting.get("count_min") == 0:
-        raise reader.fail("count_min", "0 would match every account", "1 or more")
-    return StatusConditions(**conditions), counting
+def _spared(spared: Reader, table: str, keys: Keys) -> dict[str, Any]:
+    reader = Reader(spared.file, f"not.{table}", spared.values[table])
+    if not reader.values:
+        raise spared.fail(table, "is empty and spares nobody", "add a condition, or take the table away")
+    return reader.read(keys)
 
 
-def _examples(file: str, document: Mapping[str, Any], kind: str) -> tuple[Mapping[str, Any], ...]:
-    examples = document.get("examples", {})
-    found = examples.get(kind, []) if isinstance(examples, dict) else None
+def _examples(samples: Reader, kind: str) -> tuple[Example, ...]:
+    found = samples.values.get(kind, [])
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise RuleError(file, f"examples.{kind}", "must be a list of tables", f"begin each with [[examples.{kind}]]")
+        raise samples.fail(kind, "must be a list of tables", f"begin each with [[examples.{kind}]]")
     return tuple(found)
 
 
@@ -327,7 +236,17 @@ def _refuse_toothless(rule: Rule) -> None:
     empty_status = rule.status is None or (rule.status == StatusConditions() and rule.count_min == 1)
     if rule.account == AccountConditions() and empty_status:
         raise RuleError(rule.file, "", "has no conditions and would match everyone", "add [account] or [status]")
+    if rule.status is None and rule.not_status is not None:
+        raise RuleError(rule.file, "not.status", "spares posts, but the rule looks at none", "add [status]")
     for kind, examples in (("match", rule.match), ("no_match", rule.no_match)):
         if rule.mode == "report" and not examples:
             hint = f'add one with [[examples.{kind}]], or set mode = "shadow"'
             raise RuleError(rule.file, f"examples.{kind}", "a rule that reports needs at least one", hint)
+
+
+def _refuse_contradictions(rule: Rule) -> None:
+    for name in ("age", "followers", "following", "statuses"):
+        least, most = getattr(rule.account, f"{name}_min"), getattr(rule.account, f"{name}_max")
+        if least is not None and most is not None and least > most:
+            problem = f"is above account.{name}_max, so that nobody can match"
+            raise RuleError(rule.file, f"account.{name}_min", problem, "exchange the two")

@@ -6,6 +6,7 @@ Immutable once compiled: a reload makes a new one and swaps it in whole.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,19 +14,13 @@ from typing import Any
 
 from mastowatch.domain import evidence
 from mastowatch.domain.conditions import Compiled, compile_account, compile_status
-from mastowatch.domain.facts import Post, Profile, profile, read_posts
+from mastowatch.domain.examples import ExampleFailure, failures
+from mastowatch.domain.facts import Post, Profile, read_posts
 from mastowatch.domain.matcher import Matcher
 from mastowatch.domain.rule import Rule, parse
 from mastowatch.domain.verdict import Reason, Verdict, level_of
-from mastowatch.errors import RuleError
+from mastowatch.errors import RuleError, RuleErrors
 from mastowatch.ports.types import Account, Status
-
-
-class RuleErrors(ExceptionGroup[RuleError]):
-    """All that is wrong with a directory of rules, one RuleError a problem."""
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,85 +35,118 @@ class _Active:
         """Tell whether the profile meets the rule's scope and account conditions and isn't spared."""
         if self.rule.scope not in ("all", seen.account.origin):
             return False
-        return self.account.hold(seen) and not (self.not_account and self.not_account.hold(seen))
+        return self.account.all_hold(seen) and not (self.not_account and self.not_account.any_holds(seen))
 
-    def matches(self, seen: Post) -> bool:
-        """Tell whether a post counts for the rule."""
-        assert self.status is not None  # noqa: S101 -- only asked of rules with [status]
-        return self.status.hold(seen) and not (self.not_status and self.not_status.hold(seen))
+    def matching(self, posts: Iterable[Post]) -> list[Post]:
+        """Return the posts that count for the rule."""
+        wanted, spared = self.status, self.not_status
+        if wanted is None:
+            return []
+        return [one for one in posts if wanted.all_hold(one) and not (spared and spared.any_holds(one))]
 
 
 class RuleSet:
-    """Compiled rules. ``len()`` counts those that are not off; ``digest`` changes with any rule."""
+    """Compiled rules. ``len()`` counts those that are not off; ``digest`` changes with any rule.
+
+    ``rules`` are all of them, in the order of their files. Made by ``compile`` or ``load``.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self.matcher = Matcher()
-        self._active = [self._compile(rule) for rule in self.rules if rule.mode != "off"]
+        self._active = [_activate(rule, self.matcher) for rule in self.rules if rule.mode != "off"]
         self.matcher.compile()
-        self.digest = hashlib.sha256("\n".join(repr(rule) for rule in self.rules).encode()).hexdigest()[:12]
-        self._profile_rules = [one for one in self._active if one.status is None]
-        self._unconditional = [one for one in self._active if one.status is not None and not one.status.features]
+        self.digest = hashlib.sha256("\n".join(map(repr, self.rules)).encode()).hexdigest()[:12]
+        # A rule with words or a pattern is only looked at where its first feature was found.
+        self._always = [one for one in self._active if not (one.status and one.status.features)]
         self._by_feature: dict[int, list[_Active]] = {}
         for one in self._active:
-            if one.status is not None and one.status.features:
+            if one.status and one.status.features:
                 self._by_feature.setdefault(one.status.features[0], []).append(one)
 
     def __len__(self) -> int:
         return len(self._active)
 
     @classmethod
-    def load(cls, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> RuleSet:
-        """Parse and compile (file name, TOML document) pairs; raises RuleErrors with all that is wrong."""
-        rules, errors = [], []
-        for file, document in documents:
-            try:
-                rules.append(parse(file, document))
-                cls(rules[-1:])  # compiled alone, so that every refused pattern is named, not only the first
-            except RuleError as error:
-                errors.append(error)
-        errors.extend(_duplicates(rules))
+    def compile(cls, rules: Sequence[Rule]) -> RuleSet:
+        """Return the set of ``rules``; raises RuleErrors with every duplicate id and refused pattern."""
+        errors = [*_duplicates(rules), *_refused(rules)]
         if errors:
-            raise RuleErrors("; ".join(map(str, errors)), errors)
+            raise RuleErrors("the rules can't be used", errors)
         return cls(rules)
 
-    def screen(self, account: Account, now: datetime) -> bool:
-        """Tell whether any rule makes this account worth a request for its posts (or its profile already hits)."""
-        seen = profile(account, now, self.matcher)
-        return any(one.wants(seen) and (one.status is None or account.statuses > 0) for one in self._active)
+    @classmethod
+    def load(cls, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> RuleSet:
+        """Return the set of (file name, TOML document) pairs; raises RuleErrors with all that is wrong.
+
+        The examples run too: a rule that does not what its author says must not replace one that does.
+        """
+        rules, errors = parse_all(documents)
+        errors += [*_duplicates(rules), *_refused(rules)]
+        if not errors:
+            loaded = cls(rules)
+            errors += [failure.as_error() for failure in loaded.check_examples()]
+            if not errors:
+                return loaded
+        raise RuleErrors("the rules can't be used", errors)
+
+    def check_examples(self) -> list[ExampleFailure]:
+        """Run all examples through this very set; rules that are off are left out."""
+        return failures(self.rules, self._hits)
+
+    def screen(self, account: Account, now: datetime) -> tuple[str, ...]:
+        """Return the ids of the rules that want to see more of this account; none of them: it costs no request."""
+        seen = Profile(account, now, self.matcher)
+        return tuple(
+            one.rule.id for one in self._active if (one.status is None or account.statuses > 0) and one.wants(seen)
+        )
 
     def judge(
         self, account: Account, statuses: Sequence[Status], now: datetime, *, watch_at: float, report_at: float
     ) -> Verdict:
-        """Return what the rules make of ``account`` with ``statuses`` (newest first) at ``now``."""
-        seen = profile(account, now, self.matcher)
+        """Return what the rules make of ``account`` with ``statuses``, in any order, at ``now``."""
+        found = self._found(account, statuses, now)
+        return _verdict(found, watch_at=watch_at, report_at=report_at)
+
+    def _hits(self, rule: Rule, account: Account, statuses: Sequence[Status], now: datetime) -> bool:
+        return any(active.rule.id == rule.id for active, _ in self._found(account, statuses, now))
+
+    def _found(self, account: Account, statuses: Sequence[Status], now: datetime) -> list[tuple[_Active, Reason]]:
+        seen = Profile(account, now, self.matcher)
         # A boost shows somebody else's words.
         posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
-        reasons = [(one, reason) for one in self._candidates(posts) if (reason := _reason(one, seen, posts))]
-        return _verdict(reasons, watch_at=watch_at, report_at=report_at)
+        candidates = self._candidates(posts)
+        return [(one, reason) for one in candidates if (reason := _reason(one, seen, posts)) is not None]
 
     def _candidates(self, posts: Sequence[Post]) -> list[_Active]:
-        """Return the rules that could hit: those whose words are there, and those without words, in file order."""
-        found: dict[int, _Active] = {id(one): one for one in (*self._profile_rules, *self._unconditional)}
+        """Return the rules that could hit, by id: those whose words are there, and those without words."""
+        found = {one.rule.id: one for one in self._always}
         for seen in posts:
             for feature in seen.features:
-                for one in self._by_feature.get(feature, ()):
-                    found[id(one)] = one
-        return sorted(found.values(), key=lambda one: one.rule.id)
+                found.update((one.rule.id, one) for one in self._by_feature.get(feature, ()))
+        return [found[key] for key in sorted(found)]
 
-    def _compile(self, rule: Rule) -> _Active:
-        file, matcher = rule.file, self.matcher
-        return _Active(
-            rule=rule,
-            account=compile_account(rule.account, matcher, file=file, table="account"),
-            status=compile_status(rule.status, matcher, file=file, table="status") if rule.status else None,
-            not_account=compile_account(rule.not_account, matcher, file=file, table="not.account")
-            if rule.not_account
-            else None,
-            not_status=compile_status(rule.not_status, matcher, file=file, table="not.status")
-            if rule.not_status
-            else None,
-        )
+
+def parse_all(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[Rule], list[RuleError]]:
+    """Return the rules that can be read, and what is wrong with the others."""
+    rules, errors = [], []
+    for file, document in documents:
+        try:
+            rules.append(parse(file, document))
+        except RuleError as error:
+            errors.append(error)
+    return rules, errors
+
+
+def _activate(rule: Rule, matcher: Matcher) -> _Active:
+    file, spared, unwanted = rule.file, rule.not_account, rule.not_status
+    return _Active(
+        rule=rule,
+        account=compile_account(rule.account, matcher, file=file, table="account"),
+        status=compile_status(rule.status, matcher, file=file, table="status") if rule.status else None,
+        not_account=compile_account(spared, matcher, file=file, table="not.account") if spared else None,
+        not_status=compile_status(unwanted, matcher, file=file, table="not.status") if unwanted else None,
+    )
 
 
 def _duplicates(rules: Sequence[Rule]) -> list[RuleError]:
@@ -131,30 +159,41 @@ def _duplicates(rules: Sequence[Rule]) -> list[RuleError]:
     return errors
 
 
+def _refused(rules: Sequence[Rule]) -> list[RuleError]:
+    """Return what the matcher says to each rule alone, so that all refused patterns are named, not the first."""
+    errors = []
+    for rule in rules:
+        try:
+            _activate(rule, Matcher())
+        except RuleError as error:
+            errors.append(error)
+    return errors
+
+
 def _reason(active: _Active, seen: Profile, posts: Sequence[Post]) -> Reason | None:
     rule = active.rule
     if not active.wants(seen):
         return None
-    matching: list[Post] = []
+    counting: list[Post] = []
     if active.status is not None:
-        matching = _together([one for one in posts if active.matches(one)], rule.within, rule.count_min)
-        if len(matching) < rule.count_min:
+        counting = _together(active.matching(posts), rule.within, rule.count_min)
+        if len(counting) < rule.count_min:
             return None
     return Reason(
         rule_id=rule.id,
         rule_name=rule.name,
         weight=rule.weight,
         shadow=rule.mode == "shadow",
-        evidence=evidence.describe(rule, active.account.features, active.status, seen, matching),
-        status_ids=tuple(one.status.id for one in matching),
+        evidence=evidence.describe(rule, active.account, active.status, seen, counting),
+        status_ids=tuple(one.status.id for one in counting),
     )
 
 
 def _together(posts: list[Post], within: timedelta | None, wanted: int) -> list[Post]:
-    """Return the posts that lie within the time; the newest group that is large enough."""
-    if within is None:
-        return posts
+    """Return the posts, newest first, that lie within the time of each other: the newest group large enough."""
     ordered = sorted(posts, key=lambda one: one.status.created_at, reverse=True)
+    if within is None:
+        return ordered
     for start, newest in enumerate(ordered):
         group = [one for one in ordered[start:] if newest.status.created_at - one.status.created_at <= within]
         if len(group) >= wanted:
@@ -163,18 +202,22 @@ def _together(posts: list[Post], within: timedelta | None, wanted: int) -> list[
 
 
 def _verdict(found: Sequence[tuple[_Active, Reason]], *, watch_at: float, report_at: float) -> Verdict:
-    counting = [(active, reason) for active, reason in found if not reason.shadow]
-    score = sum(reason.weight for _, reason in counting)
-    heaviest = max(counting, key=lambda pair: pair[1].weight, default=None)
-    ordered = sorted((reason for _, reason in found), key=lambda reason: (reason.shadow, -reason.weight))
-    ids = dict.fromkeys(one for reason in ordered if not reason.shadow for one in reason.status_ids)
+    """Add up. The heaviest rule gives the category; posts are listed with the heaviest rule's first."""
+    ordered = sorted(found, key=lambda pair: (pair[1].shadow, -pair[1].weight))
+    counting = [pair for pair in ordered if not pair[1].shadow]
+    score = _sum(reason for _, reason in counting)
     return Verdict(
         score=score,
-        shadow_score=sum(reason.weight for _, reason in found if reason.shadow),
+        shadow_score=_sum(reason for _, reason in found if reason.shadow),
         level=level_of(score, watch_at=watch_at, report_at=report_at),
-        reasons=tuple(ordered),
-        status_ids=tuple(ids),
-        category=heaviest[0].rule.category if heaviest else "other",
+        reasons=tuple(reason for _, reason in ordered),
+        status_ids=tuple(dict.fromkeys(one for _, reason in counting for one in reason.status_ids)),
+        category=counting[0][0].rule.category if counting else "other",
         rule_ids=tuple(dict.fromkeys(one for active, _ in counting for one in active.rule.rule_ids)),
         forward=any(active.rule.forward for active, _ in counting),
     )
+
+
+def _sum(reasons: Iterable[Reason]) -> float:
+    """Add weights so that 2.3 and 2.7 reach 5.0."""
+    return round(math.fsum(one.weight for one in reasons), 6)

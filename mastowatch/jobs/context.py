@@ -25,7 +25,7 @@ from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.mastodon_api import MastodonApi
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
@@ -112,8 +112,13 @@ def _database(url: str) -> int | None:
 
 
 def load_rules(directory: Path) -> RuleSet:
-    """Read and compile the rules of ``directory``; raises RuleError or a group of them, and changes nothing."""
+    """Read, compile and try the rules of ``directory``; raises RuleErrors, and changes nothing."""
     return RuleSet.load(rule_files.read_rules(directory))
+
+
+def read_rule_documents(directory: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[RuleError]]:
+    """Return the rule files of ``directory`` as TOML documents, and what is wrong with those that can't be read."""
+    return rule_files.read_what_can_be(directory)
 
 
 def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context:

@@ -1,0 +1,41 @@
+"""What tests of rules are made of: a small rule that is whole, and a way to judge an example by it."""
+
+from typing import Any
+
+from mastowatch.domain import examples
+from mastowatch.domain.rule import parse
+from mastowatch.domain.ruleset import RuleSet
+from mastowatch.domain.verdict import Verdict
+from mastowatch.ports.types import Account, Status
+
+WORDS = {"words": ["casino"]}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Return the TOML document of a rule against the word casino, with ``changes``; None takes a key away."""
+    base = {
+        "id": "one",
+        "name": "One",
+        "description": "for a test",
+        "mode": "report",
+        "weight": 5.0,
+        "status": dict(WORDS),
+        "examples": {"match": [{"posts": ["casino"], "repeat": 20}], "no_match": [{"posts": ["garden"]}]},
+    }
+    return {key: value for key, value in {**base, **changes}.items() if value is not None}
+
+
+def ruleset(*documents: dict[str, Any]) -> RuleSet:
+    """Return the set of ``documents``, whose examples needn't hold."""
+    return RuleSet.compile([parse(f"{number}.toml", one) for number, one in enumerate(documents)])
+
+
+def seen(**example: Any) -> tuple[Account, tuple[Status, ...]]:
+    """Return the account and posts of an example."""
+    return examples.build(example, file="test", table="example")
+
+
+def judged(rules: RuleSet, **example: Any) -> Verdict:
+    """Return the verdict on an example, watched from 2 and reported from 5."""
+    account, statuses = seen(**example)
+    return rules.judge(account, statuses, examples.NOW, watch_at=2, report_at=5)
