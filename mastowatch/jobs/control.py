@@ -34,7 +34,7 @@ redis.call('HSET', KEYS[1], 'status', 'canceled')
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', tonumber(ARGV[2]) - tonumber(ARGV[3]))
 redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
-return 'canceled'
+return 'done'
 """
 
 # KEYS: job, queue, failed, finished, canceled. ARGV: job id, now as RQ writes it, retries or ''
@@ -48,7 +48,7 @@ if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'retries_left', ARGV[3]) end
 redis.call('PERSIST', KEYS[1])
 redis.call('SADD', 'rq:queues', KEYS[2])
 redis.call('RPUSH', KEYS[2], ARGV[1])
-return 'requeued'
+return 'done'
 """
 
 
@@ -70,7 +70,7 @@ def cancel(redis: Redis, job_id: str, now: float, *, keep_s: int) -> Canceled:
     script = redis.register_script(_CANCEL)
     keys = [f"rq:job:{job_id}", *registries, "rq:scheduler:scheduled_jobs"]
     outcome = text(script(keys=keys, args=[job_id, now, keep_s]))
-    if outcome == "canceled":
+    if outcome == "done":
         return "canceled"
     if outcome == "started":
         return _stop(redis, job_id)
@@ -94,7 +94,7 @@ def requeue(redis: Redis, job_id: str, now: float) -> None:
     outcome = text(script(keys=keys, args=[job_id, moment, _retries(redis, job_id)]))
     if outcome == "unknown":
         raise _unknown(job_id)
-    if outcome != "requeued":
+    if outcome != "done":
         raise WrongState(f"job {job_id} is {outcome}; only what has ended can be queued again")
 
 

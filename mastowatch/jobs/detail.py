@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json, to_json
 from redis import Redis
 
 from mastowatch.jobs.control import checked_id
-from mastowatch.jobs.records import JobRow, first_line, inflate, moment, read_row, text, traceback_of
+from mastowatch.jobs.records import JobRow, entry_time, first_line, inflate, moment, read_row, text, traceback_of
 from mastowatch.jobs.refusals import Unknown
 
 AttemptOutcome = Literal["finished", "failed", "stopped", "waited", "gave_up", "unknown"]
@@ -89,12 +89,19 @@ def read_job(redis: Redis, job_id: str, now: float) -> JobDetail:
 def _call(data: bytes | None) -> dict[str, Any]:
     """Return function, args and kwargs out of RQ's JSON ``[function, instance, args, kwargs]``."""
     try:
-        function, _, args, kwargs = json.loads(inflate(data or b""))
-    except (ValueError, TypeError, RecursionError):
+        function, _, args, kwargs = _json(inflate(data or b""))
+    except (ValueError, TypeError):
         return {"readable": False}
     if not (isinstance(function, str) and isinstance(args, list) and isinstance(kwargs, dict)):
         return {"readable": False}
     return {"function": function, "args": args, "kwargs": kwargs}
+
+
+def _json(raw: bytes) -> Any:  # noqa: ANN401 -- whatever a job's JSON holds
+    """Return the value; raises ValueError also for what can't be shown: NaN, half characters, endless nesting."""
+    value = from_json(raw, allow_inf_nan=False)
+    to_json(value)
+    return value
 
 
 def _result(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Any]:
@@ -103,8 +110,8 @@ def _result(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Any]:
     if raw is None:
         return {}
     try:
-        return {"result": json.loads(b64decode(raw))}
-    except (ValueError, RecursionError):
+        return {"result": _json(b64decode(raw))}
+    except ValueError:
         return {"result_readable": False}
 
 
@@ -113,8 +120,7 @@ def _attempt(entry_id: bytes, payload: dict[bytes, bytes]) -> Attempt:
     traceback = traceback_of(payload)
     return Attempt(
         outcome=_OUTCOMES.get(text(payload.get(b"type", b"")), "unknown"),
-        # A stream's ids begin with the millisecond of the entry.
-        at=datetime.fromtimestamp(int(text(entry_id).partition("-")[0]) / 1000, UTC),
+        at=entry_time(entry_id),
         started_at=started,
         ended_at=ended,
         duration_s=round((ended - started).total_seconds(), 3) if started and ended else None,

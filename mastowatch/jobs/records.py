@@ -79,8 +79,8 @@ def read_rows(redis: Redis, job_ids: Sequence[str], now: float) -> list[JobRow |
             pipe.hmget(f"rq:job:{job_id}", list(FIELDS))
         found = pipe.execute()
     rows = [_row(job_id, values, now) for job_id, values in zip(job_ids, found, strict=True)]
-    errors = _last_errors(redis, [row.id for row in rows if row and row.status in _WITH_ERROR])
-    return [row.model_copy(update={"error": errors[row.id]}) if row and row.id in errors else row for row in rows]
+    ends = _last_ends(redis, [row.id for row in rows if row and row.status in _WITH_ERROR])
+    return [_ended(row, *ends[row.id]) if row and row.id in ends else row for row in rows]
 
 
 def read_row(redis: Redis, job_id: str, now: float) -> JobRow | None:
@@ -121,6 +121,11 @@ def traceback_of(payload: dict[Any, Any]) -> str | None:
         return text(raw)[:TEXT_MAX]
 
 
+def entry_time(entry_id: Any) -> datetime:  # noqa: ANN401 -- redis-py gives bytes or str
+    """Return the time of a stream's entry: its id begins with the millisecond."""
+    return _at(int(text(entry_id).partition("-")[0]) / 1000)
+
+
 def first_line(traceback: str) -> str:
     """Return the line that names the error: under a traceback's frames, or the first one of any other text."""
     lines = traceback.strip().splitlines() or [""]
@@ -156,17 +161,24 @@ def _row(job_id: str, values: Sequence[Any], now: float) -> JobRow | None:
     )
 
 
-def _last_errors(redis: Redis, job_ids: Sequence[str]) -> dict[str, str]:
+def _last_ends(redis: Redis, job_ids: Sequence[str]) -> dict[str, tuple[datetime, str | None]]:
+    """Return when each job last ended, and its traceback."""
     if not job_ids:
         return {}
     with redis.pipeline(transaction=False) as pipe:
         for job_id in job_ids:
             pipe.xrevrange(f"rq:results:{job_id}", count=1)
         found = pipe.execute()
-    tracebacks = {
-        job_id: traceback_of(entries[0][1]) for job_id, entries in zip(job_ids, found, strict=True) if entries
-    }
-    return {job_id: first_line(traceback) for job_id, traceback in tracebacks.items() if traceback}
+    latest = {job_id: entries[0] for job_id, entries in zip(job_ids, found, strict=True) if entries}
+    return {job_id: (entry_time(entry_id), traceback_of(payload)) for job_id, (entry_id, payload) in latest.items()}
+
+
+def _ended(row: JobRow, at: datetime, traceback: str | None) -> JobRow:
+    # RQ writes no end into the record of a job whose process was killed, as a stopped one's is.
+    ended = row.ended_at or at
+    error = first_line(traceback) if traceback else None
+    changed = {"error": error, "ended_at": ended, "duration_s": _between(row.started_at, ended)}
+    return row.model_copy(update=changed)
 
 
 def _at(epoch: float) -> datetime:

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import pickle
+import subprocess
+import sys
 import time
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,9 +20,13 @@ from mastowatch.config import Loaded, Settings
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import View
 from mastowatch.jobs.listing import STATUSES
+from mastowatch.jobs.records import TEXT_MAX, inflate
+from mastowatch.jobs.scheduler import get_scheduler
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.web.app import create_api
 from tests.asgi import client_of
+from tests.redis_server import free_port
+from tests.snapshot import snapshot
 
 pytestmark = pytest.mark.redis
 
@@ -97,6 +108,12 @@ class TestListing:
         one = client.get("/jobs/jobs", params={"status": "queued", "queue": "low"}).json()
         assert [job["id"] for job in one["jobs"]] == ["in-low"]
 
+    def test_keeps_the_queues_apart_where_they_share_a_list(self, client: httpx.Client, redis: Redis):
+        for queue in ("high", "low"):
+            put_in(redis, "rate_limited", f"in-{queue}", queue)
+        page = client.get("/jobs/jobs", params={"status": "rate_limited", "queue": "low"}).json()
+        assert [job["id"] for job in page["jobs"]] == ["in-low"]
+
     @pytest.mark.parametrize(
         ("params", "names"),
         [
@@ -161,3 +178,287 @@ class TestListing:
     def test_survives_a_list_that_shrinks_under_its_cursor(self, client: httpx.Client):
         page = client.get("/jobs/jobs", params={"cursor": "YXQ6NTAw"}).json()
         assert (page["jobs"], page["next_cursor"], page["scanned"]) == ([], None, 0)
+
+
+class TestDetail:
+    def test_shows_arguments_result_and_attempts(self, client: httpx.Client, redis: Redis):
+        job = put(redis, kwargs={"account_id": "7"})
+        Result.create_retried(job, 600, None, "w1", "e1", job.created_at, job.created_at)
+        Result.create(job, Result.Type.SUCCESSFUL, 600, return_value={"score": 1.5}, worker_name="w2")
+        shown = client.get("/jobs/jobs/one").json()
+        assert (shown["function"], shown["args"], shown["kwargs"]) == (TASK, [], {"account_id": "7"})
+        assert shown["result"] == {"score": 1.5}
+        assert [(one["outcome"], one["worker_name"]) for one in shown["attempts"]] == [
+            ("waited", "w1"),
+            ("finished", "w2"),
+        ]
+
+    def test_shows_the_traceback_and_its_line(self, client: httpx.Client, redis: Redis):
+        fail(redis, "one", "Traceback (most recent call last):\n  File\nValueError: no")
+        (attempt,) = client.get("/jobs/jobs/one").json()["attempts"]
+        assert attempt["error"] == "ValueError: no"
+        assert attempt["traceback"].startswith("Traceback")
+
+    def test_shows_its_place_in_the_queue(self, client: httpx.Client, redis: Redis):
+        for job_id in ("a", "b", "c"):
+            put(redis, job_id)
+        assert client.get("/jobs/jobs/c").json()["place"] == 2
+
+    @pytest.mark.parametrize("job_id", ["nope", "..%2Fqueues", "%2e%2e", "a:b", "a%00b", "x" * 201, "%F0%9F%A6%A3"])
+    def test_answers_404_to_unknown_and_odd_ids(self, client: httpx.Client, job_id):
+        answer = client.get(f"/jobs/jobs/{job_id}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_shows_a_pickle_as_unreadable_and_never_loads_it(self, client: httpx.Client, redis: Redis, tmp_path: Path):
+        trap = tmp_path / "it-ran"
+
+        class Trap:
+            def __reduce__(self):
+                return (Path.touch, (trap,))
+
+        put(redis)
+        redis.hset("rq:job:one", mapping={"data": pickle.dumps(Trap()), "meta": pickle.dumps(Trap())})
+        redis.xadd("rq:results:one", {"type": 1, "return_value": b64encode(pickle.dumps(Trap()))})
+        shown = client.get("/jobs/jobs/one").json()
+        assert (shown["readable"], shown["result_readable"], shown["function"]) == (False, False, None)
+        assert client.get("/jobs/jobs").json()["count"] == 1
+        assert client.post("/jobs/jobs/one/cancel").status_code == 200
+        assert client.post("/jobs/jobs/one/requeue").status_code == 202
+        assert not trap.exists()
+
+    @pytest.mark.parametrize("data", [b"", b"{}", b"[1,2,3,4]", b"[NaN]", b"[" * 100_000, b'["\\ud800",null,[],{}]'])
+    def test_shows_damaged_data_as_unreadable(self, client: httpx.Client, redis: Redis, data):
+        put(redis)
+        redis.hset("rq:job:one", "data", data)
+        answer = client.get("/jobs/jobs/one")
+        assert (answer.status_code, answer.json()["readable"]) == (200, False)
+
+    def test_does_not_inflate_a_bomb(self):
+        assert len(inflate(zlib.compress(b"0" * 50_000_000))) == TEXT_MAX
+
+
+class TestCancel:
+    @pytest.mark.parametrize("status", ["queued", "scheduled", "deferred", "ready_to_enqueue", "rate_limited"])
+    def test_cancels_what_waits(self, client: httpx.Client, redis: Redis, status):
+        put_in(redis, status)
+        answer = client.post("/jobs/jobs/one/cancel")
+        assert (answer.status_code, answer.json()) == (200, {"id": "one", "status": "canceled"})
+        page = client.get("/jobs/jobs").json()
+        assert [(job["id"], job["status"]) for job in page["jobs"]] == [("one", "canceled")]
+        assert page["total"] == 1, "it is left in no other list"
+        assert redis.ttl("rq:job:one") > 0, "the record of a canceled job runs out"
+
+    @pytest.mark.parametrize("status", ["finished", "failed", "stopped", "canceled"])
+    def test_refuses_what_has_ended(self, client: httpx.Client, redis: Redis, status):
+        put_in(redis, status)
+        answer = client.post("/jobs/jobs/one/cancel")
+        assert answer.status_code == 409
+        assert status in answer.json()["detail"]
+
+    def test_leaves_a_job_alone_that_a_worker_is_just_taking(self, client: httpx.Client, redis: Redis):
+        put(redis)
+        redis.lmove("rq:queue:default", "rq:taken:w", "LEFT", "LEFT")
+        assert client.post("/jobs/jobs/one/cancel").status_code == 409
+        assert redis.hget("rq:job:one", "status") == b"queued"
+
+    def test_refuses_a_planned_recurring_job_that_would_come_back(self, client: httpx.Client, redis: Redis, view: View):
+        get_scheduler(redis, view.settings).assert_schedules(time.time())
+        answer = client.post("/jobs/jobs/record_queue_stats/cancel")
+        assert (answer.status_code, "recurs" in answer.json()["detail"]) == (409, True)
+
+    def test_says_so_when_the_worker_of_a_running_job_does_not_listen(self, client: httpx.Client, redis: Redis):
+        put_in(redis, "started")
+        redis.hset("rq:job:one", "worker_name", "gone")
+        assert "does not listen" in client.post("/jobs/jobs/one/cancel").json()["detail"]
+
+    def test_really_stops_a_running_job(self, client: httpx.Client, redis: Redis, redis_server: str):
+        JsonQueue("default", connection=redis).enqueue("time.sleep", 60, job_id="one", job_timeout=120)
+        with a_worker(redis_server):
+            wait_for(lambda: redis.hget("rq:job:one", "status") == b"started")
+            answer = client.post("/jobs/jobs/one/cancel")
+            assert (answer.status_code, answer.json()["status"]) == (202, "stopping")
+            assert answer.headers["location"] == "/jobs/jobs/one"
+            wait_for(lambda: client.get("/jobs/jobs/one").json()["status"] == "stopped")
+        assert client.get("/jobs/jobs/one").json()["duration_s"] < 30
+
+
+class TestRequeue:
+    @pytest.mark.parametrize("status", ["failed", "stopped", "canceled", "finished"])
+    def test_queues_what_has_ended_once_more_with_all_its_retries(self, client: httpx.Client, redis: Redis, status):
+        put_in(redis, status)
+        redis.hset("rq:job:one", mapping={"retries_left": 0, "retry_intervals": "[10, 60, 300]"})
+        redis.expire("rq:job:one", 60)
+        answer = client.post("/jobs/jobs/one/requeue")
+        assert (answer.status_code, answer.headers["location"]) == (202, "/jobs/jobs/one")
+        page = client.get("/jobs/jobs").json()
+        (job,) = page["jobs"]
+        assert (job["status"], job["retries_left"], job["started_at"], page["total"]) == ("queued", 3, None, 1)
+        assert redis.ttl("rq:job:one") == -1
+
+    @pytest.mark.parametrize("status", ["queued", "started", "scheduled", "deferred"])
+    def test_refuses_what_has_not_ended(self, client: httpx.Client, redis: Redis, status):
+        put_in(redis, status)
+        assert client.post("/jobs/jobs/one/requeue").status_code == 409
+        assert redis.llen("rq:queue:default") == (status == "queued")
+
+    def test_knows_no_other_job(self, client: httpx.Client):
+        assert client.post("/jobs/jobs/nope/requeue").status_code == 404
+
+
+class TestTrigger:
+    def test_queues_a_task_and_says_where_it_is(self, client: httpx.Client, redis: Redis):
+        answer = client.post("/jobs/trigger/analyze_and_maybe_report", json={"account_id": "42"})
+        assert answer.status_code == 202
+        assert answer.headers["location"] == "/jobs/jobs/analyze_and_maybe_report-42"
+        assert client.get(answer.headers["location"]).json()["kwargs"] == {"account_id": "42"}
+
+    def test_needs_no_body_where_there_are_no_arguments(self, client: httpx.Client):
+        assert client.post("/jobs/trigger/poll_admin_accounts").status_code == 202
+
+    def test_refuses_the_same_work_twice(self, client: httpx.Client):
+        answers = [client.post("/jobs/trigger/process_new_status", json={"status_id": "1"}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 409]
+
+    @pytest.mark.parametrize(
+        "body", [{}, {"account_id": "x"}, {"account_id": True}, {"account_id": "1", "other": 1}, [1], "1"]
+    )
+    def test_refuses_wrong_arguments(self, client: httpx.Client, redis: Redis, body):
+        answer = client.post("/jobs/trigger/analyze_and_maybe_report", json=body)
+        assert answer.status_code == 422
+        assert redis.dbsize() == 0
+
+    @pytest.mark.parametrize("name", ["wraps", "__init__", "os.system", "_judge"])
+    def test_reaches_nothing_outside_the_list_of_tasks(self, client: httpx.Client, name):
+        answer = client.post(f"/jobs/trigger/{name}")
+        assert answer.status_code == 404
+        assert "poll_admin_accounts_local" in answer.json()["detail"]
+
+
+class TestSchedule:
+    def test_shows_next_and_last_run(self, client: httpx.Client, redis: Redis, view: View):
+        now = time.time()
+        get_scheduler(redis, view.settings).step(now)
+        (row,) = [job for job in client.get("/jobs/scheduled").json()["jobs"] if job["id"] == "record_queue_stats"]
+        assert (row["interval_s"], row["last_status"], row["skipped"]) == (60, "queued", 0)
+        assert row["last_run_at"] < row["next_run_at"]
+
+    def test_plans_our_own_anew_and_leaves_others_alone(self, client: httpx.Client, redis: Redis):
+        redis.zadd("rq:scheduler:scheduled_jobs", {"somebody-elses": 1})
+        ids = client.post("/jobs/scheduled/reschedule").json()["ids"]
+        assert "poll_admin_accounts" in ids
+        assert redis.zscore("rq:scheduler:scheduled_jobs", "somebody-elses") == 1
+
+
+class TestDoors:
+    @pytest.mark.parametrize("path", ["/jobs/queues", "/jobs/jobs/one", "/openapi.json", "/docs", "/nothing"])
+    def test_are_shut_to_strangers(self, stranger: httpx.Client, path):
+        answer = stranger.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_health_is_open_and_tells_what_is_missing(self, stranger: httpx.Client):
+        answer = stranger.get("/healthz")
+        assert (answer.status_code, answer.json()["status"], answer.json()["workers"]) == (200, "degraded", 0)
+
+    def test_the_description_names_every_path(self, client: httpx.Client):
+        paths = client.get("/openapi.json").json()["paths"]
+        assert {"/jobs/jobs", "/jobs/trigger/{task_name}", "/jobs/scheduled/reschedule"} <= set(paths)
+
+    def test_every_answer_carries_the_security_headers(self, stranger: httpx.Client):
+        for path in ("/healthz", "/jobs/queues"):
+            headers = stranger.get(path).headers
+            assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert headers["x-content-type-options"] == "nosniff"
+
+    def test_the_unix_socket_asks_for_no_key_and_tcp_does(self, redis_server: str, tmp_path: Path):
+        path, port = tmp_path / "api.sock", free_port()
+        with a_server(redis_server, path, port):
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost") as local:
+                wait_for(lambda: path.exists() and _answers(local))
+                assert local.get("/jobs/queues").status_code == 200
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}") as remote:
+                assert remote.get("/jobs/queues").status_code == 401
+                assert remote.get("/jobs/queues", headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_redis_being_away_is_a_503_and_no_404():
+    with Redis(port=free_port(), retry=None) as nowhere:
+        view = contexts.view(Loaded(Settings(), {}), nowhere)
+        client = client_of(create_api(view, KEY))
+        client.headers["X-API-Key"] = KEY
+        for method, path in (("GET", "/jobs/jobs/one"), ("GET", "/jobs/queues"), ("POST", "/jobs/jobs/one/cancel")):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json()["title"] == "Redis is away"
+        answer = client.get("/healthz")
+        assert (answer.status_code, answer.json()["status"]) == (503, "down")
+
+
+def test_no_get_writes_anything(client: httpx.Client, redis: Redis, view: View):
+    get_scheduler(redis, view.settings).step(time.time())
+    for status in STATUSES:
+        put_in(redis, status, f"is-{status}")
+    # An entry that RQ's own clean-up would remove, with a failure callback, at the first look.
+    redis.zadd("rq:wip:default", {"is-failed:1": 1})
+    before = snapshot(redis)
+    for path in ("queues", "workers", "jobs", "jobs?status=started", "jobs/is-failed", "jobs/nope", "scheduled"):
+        client.get(f"/jobs/{path}")
+    client.get("/healthz")
+    assert snapshot(redis) == before
+
+
+def wait_for(true, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.05)
+
+
+def _answers(client: httpx.Client) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return client.get("/healthz").status_code == 200
+    return False
+
+
+@contextlib.contextmanager
+def running(script: str, *arguments: str) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def a_worker(url: str):
+    return running(
+        "import sys, time\n"
+        "from redis import Redis\n"
+        "from mastowatch.reliable.worker import ReliableWorker\n"
+        "worker = ReliableWorker(['default'], connection=Redis.from_url(sys.argv[1]))\n"
+        "while True:\n    worker.step() or time.sleep(0.05)",
+        url,
+    )
+
+
+def a_server(url: str, path: Path, port: int):
+    return running(
+        "import socket, sys\n"
+        "from redis import Redis\n"
+        "from mastowatch.config import Loaded, Settings\n"
+        "from mastowatch.jobs import context\n"
+        "from mastowatch.processes.serving import serve\n"
+        "from mastowatch.web.app import create_api\n"
+        "url, path, port, key = sys.argv[1:]\n"
+        "unix = socket.socket(socket.AF_UNIX)\n"
+        "unix.bind(path)\n"
+        "unix.listen()\n"
+        "tcp = socket.create_server(('127.0.0.1', int(port)))\n"
+        "serve(create_api(context.view(Loaded(Settings(), {}), Redis.from_url(url)), key), [unix, tcp])",
+        url,
+        str(path),
+        str(port),
+        KEY,
+    )

@@ -1,0 +1,129 @@
+"""Whether all is well, and if not, what to do: pure judgement over what the overview has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mastowatch.jobs.recurrence import RecurringRow
+from mastowatch.jobs.workforce import WorkerRow
+from mastowatch.reliable.facts import QueueFacts
+
+# A job of ours takes seconds; one that has waited this long shows that work comes in faster than it is done.
+BEHIND_S = 120.0
+# A scheduler acts within a second of the due time, a standby takes over within four.
+OVERDUE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``bad``: work is not done. ``note``: worth a look. ``command`` is what to type, ``link`` where to look."""
+
+    level: Literal["bad", "note"]
+    what: str
+    todo: str
+    command: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is judged. ``panic`` is "off" or "on since ... by ..."; times are epoch seconds."""
+
+    queues: Sequence[QueueFacts]
+    workers: Sequence[WorkerRow]
+    recurring: Sequence[RecurringRow]
+    scheduler: bool
+    panic: str
+    blocked_until: float
+    now: float
+
+
+def find(facts: Facts) -> list[Finding]:
+    """Return what is wrong, the worst first; none means that all is well."""
+    found = [
+        *_stopped(facts),
+        *_unmanned(facts),
+        *_behind(facts),
+        *_recurring(facts),
+        *_blocked(facts),
+        *_failed(facts),
+    ]
+    return sorted(found, key=lambda finding: finding.level != "bad")
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """Return the answer, in one sentence."""
+    bad = sum(finding.level == "bad" for finding in findings)
+    if bad:
+        return "One thing needs you." if bad == 1 else f"{bad} things need you."
+    if findings:
+        return "All is well, with one note." if len(findings) == 1 else f"All is well, with {len(findings)} notes."
+    return "All is well."
+
+
+def summary(facts: Facts) -> str:
+    """Return how busy it is, in one sentence."""
+    waiting, running = sum(queue.depth for queue in facts.queues), sum(queue.started for queue in facts.queues)
+    return f"{_many(waiting, 'job')} waiting, {running} running, {_many(len(facts.workers), 'worker').lower()}."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count or 'No'} {what}{'' if count == 1 else 's'}"
+
+
+def _stopped(facts: Facts) -> Iterator[Finding]:
+    if facts.panic != "off":
+        yield Finding(
+            "bad", f"All work is stopped: the panic stop is {facts.panic}.", "To go on:", "mastowatch panic off"
+        )
+
+
+def _unmanned(facts: Facts) -> Iterator[Finding]:
+    if not facts.workers:
+        yield Finding("bad", "No worker runs, so no job is done.", "Start one:", "systemctl start mastowatch-worker@1")
+    if not facts.scheduler:
+        yield Finding(
+            "bad",
+            "No scheduler leads, so nothing is polled.",
+            "See why, and start it:",
+            "systemctl status mastowatch-scheduler",
+        )
+
+
+def _behind(facts: Facts) -> Iterator[Finding]:
+    for queue in facts.queues:
+        if queue.oldest_s > BEHIND_S and facts.workers and facts.panic == "off":
+            number = len(facts.workers) + 1
+            yield Finding(
+                "bad",
+                f"The queue {queue.name} falls behind: its oldest job has waited {queue.oldest_s / 60:.0f} minutes.",
+                "Look at what the workers do, or start one more:",
+                f"systemctl start mastowatch-worker@{number}",
+                link="/workers",
+            )
+
+
+def _recurring(facts: Facts) -> Iterator[Finding]:
+    for one in facts.recurring:
+        late = facts.now - one.next_run_at.timestamp() if one.next_run_at else OVERDUE_S + 1
+        if facts.scheduler and late > OVERDUE_S:
+            yield Finding("bad", f"{one.id} is not planned as it should be.", "See the scheduler's journal:",
+                          "journalctl -u mastowatch-scheduler")  # fmt: skip
+        if one.last_status in ("failed", "stopped"):
+            yield Finding("bad", f"The last run of {one.id} {one.last_status}.".replace(" stopped", " was stopped"),
+                          "Read its error.", link=f"/jobs/{one.id}")  # fmt: skip
+
+
+def _blocked(facts: Facts) -> Iterator[Finding]:
+    if facts.blocked_until > facts.now:
+        seconds = facts.blocked_until - facts.now
+        yield Finding("note", f"Mastodon asked for a pause; requests go on in {seconds:.0f} s.", "Nothing to do.")
+
+
+def _failed(facts: Facts) -> Iterator[Finding]:
+    failed = sum(queue.failed for queue in facts.queues)
+    if failed:
+        jobs = "One failed job is" if failed == 1 else f"{failed} failed jobs are"
+        yield Finding("note", f"{jobs} on record.", "See what went wrong.", link="/jobs?status=failed")

@@ -1,0 +1,86 @@
+"""How values look on a page: times, spans, numbers, names. Filters of the templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+# Marks that turn the direction of what follows: an account name could read as another one.
+_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_THIN = "\u202f"  # a narrow space that does not break
+
+
+def span(seconds: float | None) -> str:
+    """Return a span of time in its two largest units: 0.42 s, 12 s, 3 min 20 s, 2 d 4 h."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{seconds:.2f}{_THIN}s" if seconds else f"0{_THIN}s"
+    rest, parts = int(seconds), []
+    for size, unit in _UNITS:
+        if rest >= size:
+            parts.append(f"{rest // size}{_THIN}{unit}")
+            rest %= size
+    return " ".join(parts[:2])
+
+
+def rough(seconds: float) -> str:
+    """Return a span of time in its largest unit: 12 s, 3 min, 2 d."""
+    return next((f"{int(seconds // size)}{_THIN}{unit}" for size, unit in _UNITS if seconds >= size), f"0{_THIN}s")
+
+
+def number(value: float) -> str:
+    """Return a number with its thousands apart, and one decimal place where it is no whole one."""
+    shown = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return shown.replace(",", _THIN)
+
+
+def epoch(seconds: float) -> datetime:
+    """Return the moment of ``seconds`` since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@pass_context
+def when(context: Context, at: datetime | None) -> Markup:
+    """Return a <time> with how long ago or from now; the page's ``now`` decides."""
+    if at is None:
+        return Markup('<span class="none">–</span>')
+    distance = (at - context["now"]).total_seconds()
+    relative = "now" if abs(distance) < 1 else f"in {rough(distance)}" if distance > 0 else f"{rough(-distance)} ago"
+    at = at.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), relative
+    )
+
+
+def pretty(value: Any) -> str:  # noqa: ANN401 -- whatever a job's JSON holds
+    """Return JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def visible(text: str) -> str:
+    """Return the text with each mark that turns its direction spelled out: [U+202E]."""
+    return _TURNING.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", text)
+
+
+def words(name: str) -> str:
+    """Return a name of the code as words: ready_to_enqueue -> ready to enqueue."""
+    return name.replace("_", " ")
+
+
+FILTERS = {
+    "span": span,
+    "number": number,
+    "epoch": epoch,
+    "when": when,
+    "pretty": pretty,
+    "visible": visible,
+    "words": words,
+}

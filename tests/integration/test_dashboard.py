@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from redis import Redis
+from rq.results import Result
+
+from mastowatch.config import Loaded, Settings
+from mastowatch.jobs import context as contexts
+from mastowatch.jobs.context import View
+from mastowatch.jobs.scheduler import get_scheduler
+from mastowatch.ports.types import Case, CaseReason, QueuePoint
+from mastowatch.reliable.serializer import JsonQueue
+from mastowatch.web.dashboard import create_dashboard
+from tests.asgi import client_of
+from tests.redis_server import free_port
+from tests.snapshot import snapshot
+
+pytestmark = pytest.mark.redis
+
+EVIL = "<script>alert(1)</script>"
+PAGES = ["/", "/jobs", "/recurring", "/workers", "/cases"]
+
+
+@pytest.fixture
+def view(redis: Redis) -> View:
+    return contexts.view(Loaded(Settings(instance_base="https://mastodon.example"), {}), redis)
+
+
+@pytest.fixture
+def client(view: View) -> Iterator[httpx.Client]:
+    with client_of(create_dashboard(view), "http://127.0.0.1:9181") as client:
+        yield client
+
+
+def fill(view: View) -> None:
+    """Leave something of everything, hostile texts among it."""
+    now = time.time()
+    get_scheduler(view.redis, view.settings).step(now)
+    job = JsonQueue("default", connection=view.redis).enqueue("time.sleep", EVIL, job_id="one", description=EVIL)
+    view.redis.lrem("rq:queue:default", 0, "one")
+    view.redis.hset("rq:job:one", "status", "failed")
+    view.redis.zadd("rq:failed:default", {"one": now + 60})
+    Result.create_failure(job, 600, exc_string=f"Traceback (most recent call last):\n  File\nValueError: {EVIL}")
+    view.redis.sadd("rq:workers", f"rq:worker:{EVIL}")
+    view.redis.hset(f"rq:worker:{EVIL}", mapping={"state": "idle", "queues": EVIL})
+    view.history.record(
+        [QueuePoint(now - 60, "default", 3, 1.0, 0, 5, 0, 1), QueuePoint(now, "default", 1, 1, 0, 9, 0, 1)]
+    )
+    reasons = (CaseReason("r1", f"Rule {EVIL}", 6.0, False, EVIL), CaseReason("r2", "Shadow rule", 2.0, True, "x"))
+    view.cases.put(
+        Case("42", f"a{EVIL}@b", "javascript:alert(1)", "report", 6.0, 2.0, "filed", EVIL, now, reasons, "77")
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_stands_empty_and_says_what_to_check(client: httpx.Client, path):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    if path != "/recurring":
+        assert "systemctl" in answer.text or "RULES_DIR" in answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/jobs?status=failed", "/jobs/one", "/cases/42"])
+def test_what_strangers_wrote_is_text_and_never_markup(client: httpx.Client, view: View, path):
+    fill(view)
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert "<script" not in answer.text
+    assert "javascript:" not in answer.text
+    if path != "/recurring":
+        assert "&lt;script&gt;" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/static/style.css", "/nothing"])
+def test_every_answer_forbids_scripts_forms_and_frames(client: httpx.Client, path):
+    headers = client.get(path).headers
+    assert headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/jobs/one", "/cases/42"])
+def test_no_page_has_an_inline_style_or_script_that_the_csp_would_stop(client: httpx.Client, view: View, path):
+    fill(view)
+    page = client.get(path).text
+    assert " style=" not in page
+    assert "<style" not in page
+    assert " onclick" not in page
+
+
+def test_the_overview_says_what_is_wrong_and_what_to_type(client: httpx.Client, view: View):
+    page = client.get("/").text
+    assert "No worker runs" in page
+    assert "systemctl start mastowatch-worker@1" in page
+    view.switches.set_panic_stop(on=True, by="root", now=time.time())
+    assert "mastowatch panic off" in client.get("/").text
+
+
+def test_shows_the_traceback_and_the_error_of_a_failed_job(client: httpx.Client, view: View):
+    fill(view)
+    assert "ValueError: &lt;script&gt;" in client.get("/jobs?status=failed").text
+    assert "Traceback (most recent call last)" in client.get("/jobs/one").text
+
+
+def test_a_case_shows_its_sum_rule_by_rule_and_leads_to_mastodon(client: httpx.Client, view: View):
+    fill(view)
+    page = client.get("/cases/42").text
+    assert "+6.0" in page
+    assert "Rules in shadow mode" in page
+    assert "https://mastodon.example/admin/reports/77" in page
+    assert "https://mastodon.example/admin/accounts/42" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/jobs/nope", 404),
+        ("/jobs/a:b", 404),
+        ("/cases/7", 404),
+        ("/cases/..%2f42", 404),
+        ("/jobs?status=cancelled", 422),
+        ("/jobs?queue=nope", 422),
+        ("/cases?page=0", 422),
+        ("/?refresh=x", 422),
+        ("/static/../app.py", 404),
+    ],
+)
+def test_answers_what_it_has_not_with_a_page_that_says_so(client: httpx.Client, path, status):
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert "Traceback" not in answer.text
+
+
+def test_only_reads(client: httpx.Client, view: View):
+    fill(view)
+    before = snapshot(view.redis)
+    for path in [*PAGES, "/jobs/one", "/cases/42", "/healthz"]:
+        client.get(path)
+    assert snapshot(view.redis) == before
+    assert client.post("/jobs/one").status_code == 405
+
+
+def test_a_name_that_is_not_ours_is_refused(client: httpx.Client):
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+    assert client.get("/", headers={"Host": "localhost:9181"}).status_code == 200
+
+
+def test_redis_being_away_is_a_page_that_says_so():
+    with Redis(port=free_port(), retry=None) as nowhere:
+        client = client_of(create_dashboard(contexts.view(Loaded(Settings(), {}), nowhere)), "http://127.0.0.1:9181")
+        for path in PAGES:
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "Redis is away" in answer.text
+            assert "systemctl status redis-server" in answer.text
+        assert client.get("/healthz").status_code == 503

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from mastowatch.jobs.recurrence import RecurringRow
+from mastowatch.jobs.workforce import WorkerRow
+from mastowatch.reliable.facts import QueueFacts
+from mastowatch.web.dashboard.findings import Facts, find, headline, summary
+
+NOW = 1_800_000_000.0
+QUEUE = QueueFacts("default", 0, 0.0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
+WORKER = WorkerRow(
+    name="w", state="idle", queues=["default"], hostname="h", pid=1, current_job_id=None, started_at=None,
+    last_heartbeat=None, finished=0, failed=0, working_s=0,
+)  # fmt: skip
+RECURRING = RecurringRow(
+    id="poll", description="poll()", queue="default", interval_s=30,
+    next_run_at=datetime.fromtimestamp(NOW + 10, UTC), last_run_at=None, last_status="finished", skipped=0,
+)  # fmt: skip
+WELL = Facts([QUEUE], [WORKER], [RECURRING], scheduler=True, panic="off", blocked_until=0.0, now=NOW)
+
+
+def test_says_so_when_all_is_well():
+    assert find(WELL) == []
+    assert headline([]) == "All is well."
+    assert summary(WELL) == "No jobs waiting, 0 running, 1 worker."
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "says"),
+    [
+        (replace(WELL, panic="on since noon by root"), "bad", "on since noon by root"),
+        (replace(WELL, workers=[]), "bad", "No worker runs"),
+        (replace(WELL, scheduler=False), "bad", "No scheduler leads"),
+        (replace(WELL, queues=[replace(QUEUE, depth=1, oldest_s=600.0)]), "bad", "waited 10 minutes"),
+        (replace(WELL, recurring=[RECURRING.model_copy(update={"next_run_at": None})]), "bad", "not planned"),
+        (replace(WELL, recurring=[RECURRING.model_copy(update={"last_status": "stopped"})]), "bad", "was stopped"),
+        (replace(WELL, blocked_until=NOW + 60), "note", "asked for a pause"),
+        (replace(WELL, queues=[replace(QUEUE, failed=1)]), "note", "One failed job is"),
+    ],
+)
+def test_finds_each_trouble_and_says_what_to_do(facts, level, says):
+    (found,) = find(facts)
+    assert found.level == level
+    assert says in found.what
+    assert found.todo
+
+
+def test_puts_what_is_bad_before_what_is_worth_a_note():
+    found = find(replace(WELL, workers=[], queues=[replace(QUEUE, failed=2)]))
+    assert [finding.level for finding in found] == ["bad", "note"]
+    assert headline(found) == "One thing needs you."
