@@ -6,6 +6,7 @@ force with ``use``, and a test puts one made of memory adapters in force the sam
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,10 @@ _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 @dataclass(frozen=True)
 class Context:
-    """What a task needs. ``mastodon`` gives the port for a purpose; ``clock`` epoch seconds; ``owner`` is unique."""
+    """What a task needs. ``mastodon`` gives the port for a purpose, ``clock`` epoch seconds.
+
+    ``bot`` names the access token without telling it: under this name the bot's own account id is remembered.
+    """
 
     settings: Settings
     rules: RuleSet
@@ -52,6 +56,16 @@ class Context:
     tally: store.Tally
     history: store.History
     clock: Callable[[], float] = time.time
+    bot: str = "bot"
+
+    def me_id(self) -> str:
+        """Return the bot's own account id; asked once a token, not once a process: every job is a new one."""
+        name = f"me:{self.bot}"
+        known = self.cursors.get(name)
+        if known is None:
+            known = self.mastodon("judge").me().id
+            self.cursors.set(name, known)
+        return known
 
     def ensure_running(self) -> None:
         """Raise Stopped while the panic stop is on, or can't be read: stop is the safe answer."""
@@ -142,6 +156,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         switches=redis_store.RedisSwitches(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
     )
 
 

@@ -130,7 +130,7 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
     decision = decide(
         verdict,
         account,
-        me_id=context.mastodon("judge").me().id,
+        me_id=context.me_id(),
         exempt_accounts=settings.exempt_accounts,
         exempt_domains=settings.exempt_domains,
         dry_run=settings.dry_run,

@@ -296,3 +296,19 @@ def test_queue_stats_are_recorded(redis):
 def test_a_task_takes_ids_alone(redis, wrong):
     with pytest.raises(ValueError, match=r"account_id|more"):
         TASKS["analyze_and_maybe_report"].check(wrong)
+
+
+def test_the_bot_asks_who_it_is_once_a_token(redis):
+    server = Server()
+    asked = []
+    server.me = lambda: asked.append(1) or account(999_999)
+    for number in (1, 2, 3):
+        World(redis, server).run(tasks.analyze_and_maybe_report, spammer(server, number))
+    assert len(asked) == 1
+
+
+def test_the_bot_never_reports_itself(redis):
+    server = Server()
+    me = spammer(server, 999_999)
+    assert World(redis, server).run(tasks.analyze_and_maybe_report, me)["outcome"] == "exempt"
+    assert server.reports == []
