@@ -20,9 +20,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def private_redis(*options: str) -> Iterator[str]:
+def private_redis(*options: str, port: int = 0) -> Iterator[str]:
     """Yield the URL (database 1) of a redis-server that ends with the block."""
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as directory:
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory]
         command += ["--save", "", "--appendonly", "no", *options]

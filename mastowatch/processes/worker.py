@@ -39,7 +39,8 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
         return worked
 
     def describe() -> str:
-        return f"{worker.get_state()}; {done} jobs done; queues {', '.join(queues)}; {len(context.rules)} rules"
+        rules = len(contexts.current().rules)
+        return f"{worker.condition}; {done} jobs done; queues {', '.join(queues)}; {rules} rules"
 
     event(log, logging.INFO, "worker_started", worker=worker.name, queues=list(queues), rules=len(context.rules))
     Loop(

@@ -112,6 +112,12 @@ class ReliableWorker(Worker):
         """Whether a stop was asked for."""
         return self._stop_requested
 
+    @property
+    def condition(self) -> str:
+        """How it is, in RQ's words: starting, idle, busy or suspended."""
+        state = self.get_state()
+        return state.value if isinstance(state, WorkerStatus) else state
+
     def step(self) -> bool:
         """Do one thing: keep up the registration, clean up, take and run a job; return whether a job ran.
 
