@@ -1,0 +1,112 @@
+"""The shared budget against a server that enforces its limits: whoever asks, Mastodon never has to answer 429."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import Literal
+
+import pytest
+import requests
+from redis import Redis
+
+from mastowatch.adapters.mastodon_api import MastodonApi
+from mastowatch.errors import BudgetExhausted, MastodonRateLimited
+from mastowatch.ports.mastodon import Purpose
+from tests.mastodon_client import client
+from tests.strict_mastodon import StrictMastodon, strict_mastodon
+
+READERS = 4
+# Alike for both families, as Mastodon's are: while both windows end together, headers can't be told apart, and
+# with different limits the budget would hold back more than it must, depending on the time of day.
+LIMIT = 60
+Walk = Literal["newest", "below"]
+
+
+@pytest.fixture(autouse=True)
+def within_one_window() -> None:
+    """Windows are the clock's; a test that begins at the end of one would see two."""
+    left = 300 - time.time() % 300
+    if left < 20:
+        time.sleep(left + 0.5)
+
+
+def read_until_exhausted(api: MastodonApi, walk: Walk = "newest") -> int:
+    """Ask until the budget says no; returns how often it said yes. A 429 of the server is an error here."""
+    asked = 0
+    while True:
+        try:
+            api.newest_accounts("remote") if walk == "newest" else api.accounts_below("remote", "1000")
+            asked += 1
+        except MastodonRateLimited:
+            raise AssertionError("Mastodon had to answer 429") from None
+        except BudgetExhausted:
+            return asked
+
+
+def race(url: str, redis_url: str, start_at: float, walk: Walk, purpose: Purpose) -> int:
+    """Run in a process of its own."""
+    with Redis.from_url(redis_url) as redis:
+        api = client(url, "token", redis, per_5_min=LIMIT, paged_per_15_min=LIMIT).for_purpose(purpose)
+        time.sleep(max(0.0, start_at - time.time()))
+        return read_until_exhausted(api, walk)
+
+
+@pytest.mark.parametrize(
+    ("walk", "purpose", "allowed"),
+    [("newest", "report", 60), ("newest", "poll", 48), ("below", "report", 60), ("below", "sweep", 30)],
+)
+def test_racing_readers_use_up_their_share_and_never_meet_a_429(redis, redis_server, walk, purpose, allowed):
+    with strict_mastodon(per_5_min=LIMIT, per_user=5 * LIMIT, paged=LIMIT) as strict:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(READERS, mp_context=context) as pool:
+            start_at = time.time() + 3
+            readers = [pool.submit(race, strict.url, redis_server, start_at, walk, purpose) for _ in range(READERS)]
+            asked = [reader.result(60) for reader in readers]
+    assert strict.codes == [200] * allowed
+    assert sum(asked) == allowed
+
+
+def already_used(strict: StrictMastodon, name: str, count: int) -> None:
+    """As if other programs with the same token or user had made so many requests."""
+    throttle = next(one for one in strict.throttles if one.name == name)
+    throttle.counts[int(time.time() // throttle.window_s)] = count
+
+
+@pytest.mark.parametrize(
+    ("throttle", "used", "walk", "left"),
+    [("token", 270, "newest", 30), ("user", 1480, "newest", 20), ("paging", 285, "below", 15)],
+)
+def test_what_other_programs_use_up_is_learned_from_the_headers(redis, throttle, used, walk, left):
+    with strict_mastodon() as strict:
+        already_used(strict, throttle, used)
+        assert read_until_exhausted(client(strict.url, "token", redis).for_purpose("report"), walk) == left
+    assert strict.codes == [200] * left
+
+
+def test_a_poll_that_finds_others_near_the_limit_leaves_the_rest_to_reports(redis):
+    with strict_mastodon() as strict:
+        already_used(strict, "token", 270)
+        api = client(strict.url, "token", redis)
+        assert read_until_exhausted(api.for_purpose("poll")) == 1
+        assert read_until_exhausted(api.for_purpose("report")) == 29
+
+
+def test_a_429_that_others_caused_is_met_once_by_all_processes_together(redis):
+    with strict_mastodon() as strict:
+        already_used(strict, "token", 300)
+        apis = [client(strict.url, "token", redis) for _ in range(3)]
+        with pytest.raises(MastodonRateLimited) as limited:
+            apis[0].newest_accounts("remote")
+        for api in apis:
+            with pytest.raises(BudgetExhausted):
+                api.newest_accounts("remote")
+        assert strict.codes == [429]
+        assert 0 < limited.value.retry_at - (time.time() // 300 + 1) * 300 <= 3
+
+
+def test_the_server_of_these_tests_does_answer_429_without_a_budget():
+    with strict_mastodon(per_5_min=5) as strict:
+        codes = [requests.get(strict.url, timeout=5).status_code for _ in range(7)]
+    assert codes == [200] * 5 + [429] * 2
