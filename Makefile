@@ -1,4 +1,4 @@
-# make test: on a fresh Debian machine it installs what it needs, then runs. `make help` lists all.
+# make demo, make test: on a fresh Debian machine they install what they need, then run. `make help` lists all.
 SHELL := /bin/bash
 PYTHON ?= /usr/bin/python3
 VENV := .venv
@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --upgrade
 
-.PHONY: help setup test check lock clean
+.PHONY: help setup demo test check bench lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -21,11 +21,17 @@ $(STAMP): packaging/locks/dev.txt packaging/locks/build.txt packaging/install-de
 	$(BIN)/pip install -q --no-build-isolation --no-deps -e .
 	@touch $@
 
+demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; ONCE=1 ends by itself
+	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
+
 test: $(STAMP) ## unit, contract and integration tests, on a real redis-server and mastodon-mock
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP) ## lint, format, types, import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(STAMP) ## the figures that README states
+	@$(BIN)/python benchmarks/rules.py
 
 lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(BIN)/pip install -q uv

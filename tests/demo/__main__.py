@@ -1,0 +1,233 @@
+"""Starts a private redis-server, a mock Mastodon, and the suite; shows progress, then what it found.
+
+With ``--once`` it ends by itself, with status 0 only if every planted account was reported exactly once and no
+ordinary one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from redis import Redis
+
+from tests.demo.population import TOKEN
+from tests.redis_server import free_port, private_redis
+
+ROOT = Path(__file__).parents[2]
+QUEUES = ("high", "default", "low")
+TIME_LIMIT_S = 180
+
+
+@dataclass
+class Suite:
+    """What runs: addresses, processes by name, and where their logs are."""
+
+    server: str
+    api: str
+    dashboard: str
+    redis: Redis
+    processes: dict[str, subprocess.Popen[bytes]]
+    logs: Path
+
+
+def settings(directory: Path, server: str, redis_url: str, api: int, dashboard: int) -> dict[str, str]:
+    (directory / "token").write_text(TOKEN)
+    (directory / "key").write_text("demo-key")
+    return {
+        "INSTANCE_BASE": server,
+        "ACCESS_TOKEN_FILE": str(directory / "token"),
+        "API_KEY_FILE": str(directory / "key"),
+        "REDIS_URL": redis_url,
+        "RULES_DIR": str(ROOT / "etc" / "rules.d"),
+        "DRY_RUN": "false",
+        "API_BIND": f"127.0.0.1:{api}",
+        "DASHBOARD_BIND": f"127.0.0.1:{dashboard}",
+        # The mock's pages end at 40 accounts and it has no limits of its own; so that the demo ends within a minute
+        # it sweeps faster than one may on a real server, where the defaults keep to Mastodon's limits.
+        "API_REQUESTS_PER_5_MINUTES": "100000",
+        "API_PAGED_REQUESTS_PER_15_MINUTES": "100000",
+        "SWEEP_PAGES_PER_POLL": "25",
+        "POLL_ADMIN_ACCOUNTS_INTERVAL": "2",
+        "POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL": "2",
+        "QUEUE_STATS_INTERVAL": "5",
+    }
+
+
+@contextlib.contextmanager
+def process(name: str, command: list[str], environ: dict[str, str], logs: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the end of the block; SIGTERM first, and what does not heed it is killed."""
+    with (logs / f"{name}.log").open("wb") as log:
+        one = subprocess.Popen(command, env={**os.environ, **environ}, stdout=log, stderr=log, cwd=ROOT)
+        try:
+            yield one
+        finally:
+            one.terminate()
+            try:
+                one.wait(20)
+            except subprocess.TimeoutExpired:
+                one.kill()
+                one.wait()
+
+
+@contextlib.contextmanager
+def suite(directory: Path) -> Iterator[tuple[Suite, dict[str, dict[str, str]]]]:
+    mock, api, dashboard = free_port(), free_port(), free_port()
+    server = f"http://127.0.0.1:{mock}"
+    planted = directory / "planted.json"
+    python = [sys.executable, "-m"]
+    with contextlib.ExitStack() as stack:
+        redis_url = stack.enter_context(private_redis())
+        say("Filling the mock Mastodon ...")
+        stack.enter_context(process("mock", [*python, "tests.demo.mock", str(mock), str(planted)], {}, directory))
+        wait_for(f"{server}/api/v2/instance")
+        environ = settings(directory, server, redis_url, api, dashboard)
+        names = {"worker-1": ["worker", "--instance", "1"], "worker-2": ["worker", "--instance", "2"]}
+        names |= {"scheduler": ["scheduler"], "api": ["api"], "dashboard": ["dashboard"]}
+        running = {
+            name: stack.enter_context(process(name, [*python, "mastowatch", *arguments], environ, directory))
+            for name, arguments in names.items()
+        }
+        wait_for(f"http://127.0.0.1:{api}/healthz")
+        wait_for(f"http://127.0.0.1:{dashboard}/healthz")
+        redis = stack.enter_context(Redis.from_url(redis_url))
+        yield (
+            Suite(server, f"http://127.0.0.1:{api}", f"http://127.0.0.1:{dashboard}", redis, running, directory),
+            json.loads(planted.read_text()),
+        )
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def wait_for(url: str) -> None:
+    for _ in range(600):
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(url, timeout=5).ok:
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer; the logs stand beside the demo's data")
+
+
+def tally(one: Suite) -> Counter[str]:
+    return Counter({key.decode(): int(value) for key, value in one.redis.hgetall("mastowatch:tally").items()})
+
+
+def waiting(one: Suite) -> int:
+    """Return how many judgements wait, are delayed, or run. Polls come and go and don't count."""
+    ids = [raw for name in QUEUES for raw in one.redis.lrange(f"rq:queue:{name}", 0, -1)]
+    ids += [raw for name in QUEUES for raw in one.redis.zrange(f"rq:scheduled:{name}", 0, -1)]
+    ids += [raw for name in QUEUES for raw in one.redis.zrange(f"rq:wip:{name}", 0, -1)]
+    return sum(raw.startswith((b"analyze", b"process")) for raw in ids)
+
+
+def finished(one: Suite, counts: Counter[str]) -> bool:
+    return bool(counts["sweeps_remote"] and counts["sweeps_local"]) and waiting(one) == 0
+
+
+def run(one: Suite) -> float:
+    """Show progress until all accounts have been swept and judged; return the seconds it took."""
+    began = time.monotonic()
+    while time.monotonic() - began < TIME_LIMIT_S:
+        counts, seconds = tally(one), time.monotonic() - began
+        requests_used = sum(counts[f"requests_{purpose}"] for purpose in ("sweep", "poll", "judge", "report"))
+        say(
+            f"{seconds:4.0f} s   seen {counts['accounts_seen']:>5}   judged {counts['accounts_judged']:>4}   "
+            f"waiting {waiting(one):>4}   reported {counts['reports_filed']:>3}   requests {requests_used:>5}"
+        )
+        for name, child in one.processes.items():
+            if child.poll() is not None:
+                raise SystemExit(f"{name} ended with status {child.returncode}: {one.logs / (name + '.log')}")
+        if finished(one, counts):
+            return seconds
+        time.sleep(2)
+    return time.monotonic() - began
+
+
+def reports(one: Suite) -> Counter[str]:
+    """Read all reports back from the mock's admin API: how often each account was reported."""
+    found: Counter[str] = Counter()
+    max_id = None
+    while True:
+        query = {"limit": 40, **({"max_id": max_id} if max_id else {})}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        page = requests.get(f"{one.server}/api/v1/admin/reports", params=query, headers=headers, timeout=30).json()
+        if not page:
+            return found
+        found.update(report["target_account"]["id"] for report in page)
+        max_id = page[-1]["id"]
+
+
+def pss_mib(pid: int) -> float:
+    """Return a process' share of memory in MiB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def summary(one: Suite, population: dict, seconds: float) -> bool:
+    """Print the table; return whether exactly the planted accounts were reported, each once."""
+    planted, misses, counts, found = population["planted"], population["misses"], tally(one), reports(one)
+    missed = sorted(set(planted) - set(found))
+    false_alarms = sorted(set(found) - set(planted))
+    twice = sorted(account_id for account_id, times in found.items() if times > 1)
+    used = {purpose: counts[f"requests_{purpose}"] for purpose in ("sweep", "poll", "judge", "report")}
+    seen, judged, total = counts["accounts_seen"], counts["accounts_judged"], sum(used.values())
+    memory = ", ".join(f"{name} {pss_mib(child.pid):.0f}" for name, child in one.processes.items())
+    rows = [
+        ("accounts on the server", f"{population['accounts']} with {population['posts']} posts, all made up"),
+        ("seen on pages, some again", str(seen)),
+        ("judged with their posts", f"{judged} with {counts['statuses_judged']} posts"),
+        ("reported", f"{sum(found.values())} reports on {len(found)} accounts"),
+        ("planted spam", f"{len(planted)}, of {len(set(planted.values()))} kinds"),
+        ("missed spam", str(len(missed))),
+        ("false alarms", f"{len(false_alarms)}, with {len(misses)} near misses among the ordinary accounts"),
+        ("reported twice", str(len(twice))),
+        ("requests used", f"{total}: " + ", ".join(f"{name} {number}" for name, number in used.items())),
+        ("requests per 1,000 seen", f"{total / seen * 1000:.0f}"),
+        ("time", f"{seconds:.0f} s, {seen / seconds:.0f} accounts seen and {judged / seconds:.0f} judged a second"),
+        ("memory, PSS in MiB", memory),
+    ]
+    say("")
+    for label, text in rows:
+        say(f"  {label:<26} {text}")
+    kinds = {**misses, **planted}
+    for label, ids in (("missed", missed), ("false alarm", false_alarms), ("reported twice", twice)):
+        for account_id in ids[:20]:
+            say(f"  {label}: {account_id} ({kinds.get(account_id, 'ordinary')})")
+    return not (missed or false_alarms or twice)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo")
+    parser.add_argument("--once", action="store_true", help="end by itself")
+    once = parser.parse_args().once
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="mastowatch-demo-") as name, suite(Path(name)) as (one, population):
+        say(f"Dashboard: {one.dashboard}   API: {one.api} (key: demo-key)")
+        seconds = run(one)
+        right = summary(one, population, seconds)
+        say("\n" + ("Every planted account was reported once, and no other." if right else "NOT as it should be."))
+        if once:
+            return 0 if right else 1
+        say(f"\nLook at {one.dashboard}\nStop with Ctrl-C.")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
