@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from mastowatch.errors import StoreUnavailable
 from mastowatch.logs import event
@@ -83,7 +83,9 @@ class Loop:
             self._away_since = time.time()
             event(log, logging.ERROR, "redis_away", error=f"{type(error).__name__}: {error}", retry="until it is back")
         self._notifier.alive()
-        self._notifier.status(f"Redis away since {_clock_time(self._away_since)}, trying again")
+        # Full memory, a read-only replica: it answers, but not as it should.
+        trouble = "refuses commands" if isinstance(error, ResponseError) else "away"
+        self._notifier.status(f"Redis {trouble} since {_clock_time(self._away_since)}, trying again")
         time.sleep(self._retry_s)
         self._retry_s = min(self._retry_s * 2, RETRY_MAX_S)
 

@@ -200,3 +200,37 @@ def test_a_delayed_job_comes_back_to_its_queue_in_time(redis: Redis):
     assert scheduler.step(2000.0) == 1
     assert queue.job_ids == [job.id]
     assert json.loads(redis.hget(job.key, "meta") or b"{}") == {}
+
+
+def wait_for_budget(url: str) -> str | Retry:
+    """A job that can't go on the first time."""
+    with Redis.from_url(url) as redis:
+        if redis.incr("tries") == 1:
+            return Retry(max=1_000_000, interval=60)
+    return note(url, "later")
+
+
+def test_a_job_that_puts_itself_back_is_delayed_without_losing_a_retry_and_runs_later(redis: Redis, redis_server: str):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue(wait_for_budget, redis_server, retry=Retry(max=3))
+    start(redis_server, ["default"], jobs=1).join(20)
+    assert job.get_status(refresh=True) == "scheduled"
+    assert redis.keys("rq:taken:*") == []
+    assert redis.hgetall("rq:totals") == {}
+    assert ReliableScheduler(redis, [], ["default"]).step(time.time() + 61) == 1
+    start(redis_server, ["default"], jobs=1).join(20)
+    assert notes(redis) == ["begin later", "end later"]
+    assert JsonJob.fetch(job.id, connection=redis).retries_left == 3
+    assert redis.hget("rq:totals", "default:finished") == b"1"
+
+
+def test_a_job_that_fails_is_tried_again_after_its_back_off_and_then_fails_for_good(redis: Redis, redis_server: str):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue(fail, retry=Retry(max=1, interval=[30]))
+    start(redis_server, ["default"], jobs=1).join(20)
+    assert job.get_status(refresh=True) == "scheduled"
+    ReliableScheduler(redis, [], ["default"]).step(time.time() + 31)
+    start(redis_server, ["default"], jobs=1).join(20)
+    assert job.get_status(refresh=True) == "failed"
+    assert "RuntimeError: no" in job.latest_result().exc_string
+    assert redis.hget("rq:totals", "default:failed") == b"1"

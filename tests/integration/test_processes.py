@@ -171,3 +171,15 @@ def test_a_hang_up_reloads_the_rules_and_a_bad_file_leaves_the_old_ones(start, r
     failed = [one for one in unit.events() if one["event"] == "rules_not_reloaded"]
     assert "two.toml" in failed[0]["error"]
     assert unit.stop() == 0
+
+
+def test_a_redis_that_refuses_writes_is_told_of_and_waited_for(start, tmp_path):
+    with private_redis() as url, Redis.from_url(url) as redis:
+        unit = start(url, "worker")
+        unit.wait_for("idle")
+        redis.config_set("min-replicas-to-write", 1)
+        unit.wait_for("Redis refuses")
+        redis.config_set("min-replicas-to-write", 0)
+        unit.heard.clear()
+        unit.wait_for("idle")
+        assert unit.stop() == 0

@@ -312,3 +312,63 @@ def test_the_bot_never_reports_itself(redis):
     me = spammer(server, 999_999)
     assert World(redis, server).run(tasks.analyze_and_maybe_report, me)["outcome"] == "exempt"
     assert server.reports == []
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+class KilledAt:
+    """Claims that die at a step, before or after it was carried out."""
+
+    def __init__(self, claims, step: str, *, after: bool) -> None:
+        self.claims, self.step, self.after = claims, step, after
+
+    def __getattr__(self, name: str):
+        method = getattr(self.claims, name)
+
+        def call(*args, **kwargs):
+            if name == self.step and not self.after:
+                raise Killed
+            result = method(*args, **kwargs)
+            if name == self.step:
+                raise Killed
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize("step", ["plan", "send", "filed"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_death_at_any_step_of_filing_gives_exactly_one_report(redis, step, after):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    alive = world.context
+    world.context = replace(alive, claims=KilledAt(alive.claims, step, after=after))
+    with pytest.raises(Killed):
+        world.run(tasks.analyze_and_maybe_report, one)
+    redis.delete(f"mastowatch:lock:account:{one}")  # what its short life does by itself
+    world.context = alive
+    world.now += 120
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+
+
+def test_two_workers_that_both_hold_the_plan_file_once(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    plan = world.context.claims.plan(one, "aaaaaaaa", START)
+    assert world.context.claims.send(one, "first", START, expect=plan)
+    assert not world.context.claims.send(one, "second", START, expect=plan)
+
+
+def test_an_account_suspended_between_poll_and_report_ends_quietly(redis):
+    server = Server()
+    one = spammer(server)
+    server.fail = [None, None, MastodonNotFound("suspended"), MastodonNotFound("suspended")]
+    world = World(redis, server)
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "gone"
+    assert world.context.claims.get(one).state == "failed"
+    assert server.reports == []
