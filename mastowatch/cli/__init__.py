@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mastowatch import __version__
-from mastowatch.cli import panic, rules, show
+from mastowatch.cli import example, panic, rules, show
 from mastowatch.config import Loaded, load
 from mastowatch.errors import MastoWatchError
 from mastowatch.logs import set_up
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_dashboard)
 
     settings = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
+    settings.add_parser("example", help="a settings file with every default").set_defaults(run=example.run)
     settings.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
 
     of_rules = commands.add_parser("rules", help="rules").add_subparsers(required=True, metavar="ACTION")

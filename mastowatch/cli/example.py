@@ -1,0 +1,31 @@
+"""``mastowatch config example``: the settings file with every setting, its default and what is allowed."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from mastowatch.config import Loaded, Settings
+
+HEAD = """\
+# Settings of MastoWatch. Read by the units (as systemd's EnvironmentFile) and by the command line alike.
+# What is commented out stands at its default. After a change: systemctl restart 'mastowatch-*'
+# `mastowatch config show` tells what is in force. Secrets don't belong here: they have files of their own.
+"""
+
+
+def render() -> str:
+    """Return the text of ``etc/mastowatch.env``, from the one table of settings."""
+    return HEAD + "".join(_entry(*row) for row in Settings.table())
+
+
+def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    """Print it."""
+    del loaded, arguments
+    print(render(), end="")
+    return 0
+
+
+def _entry(name: str, default: str, allowed: str, about: str) -> str:
+    text = textwrap.fill(f"{about} Allowed: {allowed}.", 110, initial_indent="# ", subsequent_indent="# ")
+    return f"\n{text}\n#{name}={default}\n"
