@@ -86,7 +86,8 @@ class MemoryLocks:
     def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
         """See the port."""
         with self._lock:
-            if name in self._held and self._held[name][1] > self._clock():
+            holder, until = self._held.get(name, (owner, 0.0))
+            if holder != owner and until > self._clock():
                 return False
             self._held[name] = owner, self._clock() + ttl_s
             return True

@@ -151,14 +151,21 @@ class RedisLocks(_InRedis):
 
     _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
+    _ACQUIRE = """
+    local holder = redis.call('GET', KEYS[1])
+    if holder and holder ~= ARGV[1] then return 0 end
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+    return 1
+    """
+
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
-        self._release = redis.register_script(self._RELEASE)
+        self._acquire, self._release = redis.register_script(self._ACQUIRE), redis.register_script(self._RELEASE)
 
     @_ours
     def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
         """See the port."""
-        return bool(self._redis.set(f"mastowatch:lock:{name}", owner, nx=True, px=int(ttl_s * 1000)))
+        return bool(self._acquire(keys=[f"mastowatch:lock:{name}"], args=[owner, int(ttl_s * 1000)]))
 
     @_ours
     def release(self, name: str, owner: str) -> None:

@@ -20,7 +20,7 @@ Documents = list[tuple[str, dict[str, Any]]]
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Check the directory in ``arguments``, or RULES_DIR."""
-    return check(read_rule_documents, arguments.directory or loaded.settings.rules_dir or Path())
+    return check(read_rule_documents, arguments.directory or loaded.settings.rules_dir)
 
 
 def check(read: Callable[[Path], tuple[Documents, list[RuleError]]], directory: Path) -> int:

@@ -78,6 +78,13 @@ def _path_or_none(value: object) -> Path | None:
     return path
 
 
+def _path(value: object) -> Path:
+    path = _path_or_none(value)
+    if path is None:
+        raise ValueError
+    return path
+
+
 def _accounts(value: object) -> frozenset[str]:
     return frozenset(word.lstrip("@").lower() for word in _words(value))
 
@@ -149,7 +156,7 @@ class Settings(BaseModel):
         gt=0,
         le=1000,
     )
-    rules_dir: PathSetting = _setting(
+    rules_dir: Annotated[Path, BeforeValidator(_path), _AS_TEXT] = _setting(
         Path("/etc/mastowatch/rules.d"), "an absolute path", "Directory of the rules, one TOML file each."
     )
     exempt_accounts: NamesSetting = _setting(

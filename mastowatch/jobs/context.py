@@ -145,7 +145,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
     return Context(
         settings=settings,
-        rules=rules if rules is not None else load_rules(settings.rules_dir or Path()),
+        rules=rules if rules is not None else load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
         claims=redis_store.RedisClaims(redis),

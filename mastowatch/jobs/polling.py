@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +22,8 @@ from mastowatch.ports.types import Account, Origin
 
 log = logging.getLogger(__name__)
 
-# A poll may take this long; the lock of a poll that died is free again after it.
-POLL_LOCK_S = 330
+# Longer than one page can take with all its tries; each page begins it anew. A poll that died blocks no longer.
+POLL_LOCK_S = 60
 # A wave larger than this many pages goes on in the next poll, so that no poll runs into its time limit.
 WALK_PAGES_MAX = 50
 
@@ -64,67 +65,87 @@ def fingerprint(account: Account, rules_digest: str) -> str:
 def poll(context: Context, origin: Origin) -> Progress:
     """Look once; raises MastodonError for what the next poll can't simply make good."""
     context.ensure_running()
-    progress = Progress()
-    lock, owner = f"poll:{origin}", _owner(context)
-    if not context.locks.acquire(lock, owner, POLL_LOCK_S):
-        progress.ended = "another poll of this origin runs"
-        return progress
+    one = _Poll(context, origin)
+    if not one.still_mine():
+        one.progress.ended = "another poll of this origin runs"
+        return one.progress
     try:
-        _look(context, origin, progress)
+        one.look()
     except BudgetExhausted as error:
         # The cursors are saved: the next poll goes on from them.
-        progress.ended = f"no budget: {error}"
+        one.progress.ended = f"no budget: {error}"
     finally:
-        context.locks.release(lock, owner)
-    event(log, logging.DEBUG, "polled", origin=origin, **progress.as_result())
-    return progress
+        context.locks.release(one.lock, one.owner)
+    event(log, logging.DEBUG, "polled", origin=origin, **one.progress.as_result())
+    return one.progress
 
 
-def _look(context: Context, origin: Origin, progress: Progress) -> None:
-    newest = context.mastodon("poll").newest_accounts(origin)
-    _hand_on(context, newest.accounts, progress)
-    if not newest.accounts:
-        return
-    _close_gap(context, origin, newest.accounts, progress)
-    if newest.full:
-        _sweep(context, origin, _lowest(newest.accounts), progress)
+class _Poll:
+    """One look at the accounts of an origin."""
 
+    def __init__(self, context: Context, origin: Origin) -> None:
+        self.context, self.origin = context, origin
+        self.progress = Progress()
+        self.lock, self.owner = f"poll:{origin}", uuid.uuid4().hex
+        self.head, self.sweep_at = f"{origin}:head", f"{origin}:sweep"
 
-def _close_gap(context: Context, origin: Origin, newest: tuple[Account, ...], progress: Progress) -> None:
-    """Walk up from the head until it meets the newest page, saving each step."""
-    name = f"{origin}:head"
-    head = context.cursors.get(name)
-    if head is None or _number(head) >= _number(_lowest(newest)):
-        context.cursors.set(name, _highest(newest))
-        return
-    while _number(head) < _number(_lowest(newest)):
-        if progress.walked_pages >= WALK_PAGES_MAX:
-            progress.ended = "more accounts than one poll may walk; the next goes on"
+    def still_mine(self) -> bool:
+        """Hold the lock for another page."""
+        return self.context.locks.acquire(self.lock, self.owner, POLL_LOCK_S)
+
+    def look(self) -> None:
+        """Look at the newest page, close the gap below it, and sweep on."""
+        newest = self.context.mastodon("poll").newest_accounts(self.origin)
+        _hand_on(self.context, newest.accounts, self.progress)
+        if not newest.accounts:
             return
-        context.ensure_running()
-        page = context.mastodon("poll").accounts_above(origin, head)
-        _hand_on(context, page.accounts, progress)
-        progress.walked_pages += 1
-        if not page.accounts:
-            break
-        head = _highest(page.accounts)
-        context.cursors.set(name, head)
-    context.cursors.set(name, max(head, _highest(newest), key=_number))
+        self._close_gap(newest.accounts)
+        if newest.full:
+            self._sweep(_lowest(newest.accounts))
 
-
-def _sweep(context: Context, origin: Origin, top: str, progress: Progress) -> None:
-    """Go on through all known accounts, a few pages each time, and begin anew at the end."""
-    name = f"{origin}:sweep"
-    for _ in range(context.settings.sweep_pages_per_poll):
-        context.ensure_running()
-        page = context.mastodon("sweep").accounts_below(origin, context.cursors.get(name) or top)
-        _hand_on(context, page.accounts, progress)
-        progress.swept_pages += 1
-        if not page.accounts or not page.full:
-            context.cursors.clear(name)
-            context.tally.add(f"sweeps_{origin}")
+    def _close_gap(self, newest: tuple[Account, ...]) -> None:
+        """Walk up from the head until it meets the newest page, saving each step."""
+        cursors, lowest = self.context.cursors, _number(_lowest(newest))
+        head = cursors.get(self.head)
+        if head is None or _number(head) >= lowest:
+            cursors.set(self.head, _highest(newest))
             return
-        context.cursors.set(name, _lowest(page.accounts))
+        while _number(head) < lowest:
+            if self.progress.walked_pages >= WALK_PAGES_MAX:
+                self.progress.ended = "more accounts than one poll may walk; the next goes on"
+                return
+            if not self._may_go_on():
+                return
+            page = self.context.mastodon("poll").accounts_above(self.origin, head)
+            _hand_on(self.context, page.accounts, self.progress)
+            self.progress.walked_pages += 1
+            if not page.accounts:
+                break
+            head = _highest(page.accounts)
+            cursors.set(self.head, head)
+        cursors.set(self.head, max(head, _highest(newest), key=_number))
+
+    def _sweep(self, top: str) -> None:
+        """Go on through all known accounts, a few pages each time, and begin anew at the end."""
+        cursors = self.context.cursors
+        for _ in range(self.context.settings.sweep_pages_per_poll):
+            if not self._may_go_on():
+                return
+            page = self.context.mastodon("sweep").accounts_below(self.origin, cursors.get(self.sweep_at) or top)
+            _hand_on(self.context, page.accounts, self.progress)
+            self.progress.swept_pages += 1
+            if not page.accounts or not page.full:
+                cursors.clear(self.sweep_at)
+                self.context.tally.add(f"sweeps_{self.origin}")
+                return
+            cursors.set(self.sweep_at, _lowest(page.accounts))
+
+    def _may_go_on(self) -> bool:
+        self.context.ensure_running()
+        if self.still_mine():
+            return True
+        self.progress.ended = "another poll of this origin has taken over"
+        return False
 
 
 def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) -> None:
@@ -139,10 +160,6 @@ def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) 
     progress.handed_on += handed_on
     context.tally.add(metrics.ACCOUNTS_SEEN, len(seen))
     context.tally.add(metrics.ACCOUNTS_SCREENED, handed_on)
-
-
-def _owner(context: Context) -> str:
-    return f"{id(context)}-{context.clock()!r}"
 
 
 def _number(account_id: str) -> int:

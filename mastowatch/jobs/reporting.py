@@ -17,7 +17,7 @@ from mastowatch import metrics
 from mastowatch.domain.comment import render
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.verdict import Verdict
-from mastowatch.errors import FilingInDoubt, MastodonNotFound, MastodonRefused
+from mastowatch.errors import BudgetExhausted, FilingInDoubt, MastodonNotFound, MastodonRefused
 from mastowatch.jobs.context import Context
 from mastowatch.logs import event
 from mastowatch.ports.types import Account, Case, CaseOutcome, CaseReason, Claim, Receipt, ReportRequest, Status
@@ -97,6 +97,10 @@ def _send(context: Context, judgement: Judgement, claim: Claim) -> tuple[CaseOut
         raise FilingInDoubt(f"another worker files the report on account {account_id}", now + SETTLE_S)
     try:
         receipt = _file(context, _request(context, judgement, claim.marker))
+    except BudgetExhausted as error:
+        # Not sent, or answered with 429: nothing was filed, so nothing needs to be looked up later.
+        context.claims.failed(account_id, str(error), context.clock())
+        raise
     except (MastodonNotFound, MastodonRefused) as error:
         context.claims.failed(account_id, str(error), context.clock())
         context.tally.add(metrics.REPORTS_REFUSED)

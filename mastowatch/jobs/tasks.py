@@ -7,6 +7,7 @@ One that can't go on now (no budget, another worker at the same account, the pan
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -103,7 +104,7 @@ def record_queue_stats() -> Result:
 def _judge(context: Context, account_id: str, *extra: Status) -> Result:
     """Judge one account, alone: a second worker at the same account waits its turn."""
     context.ensure_running()
-    owner = f"{context.clock()!r}-{id(extra)}"
+    owner = uuid.uuid4().hex
     ttl_s = TASKS["analyze_and_maybe_report"].timeout_s + 10
     if not context.locks.acquire(f"account:{account_id}", owner, ttl_s):
         raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)

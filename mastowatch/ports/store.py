@@ -55,7 +55,7 @@ class Locks(Protocol):
     """Short-lived locks with an owner: only the owner releases, and a dead owner's lock runs out."""
 
     def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
-        """Return True if ``owner`` now holds ``name`` for at most ``ttl_s`` seconds."""
+        """Return True if ``owner`` now holds ``name``, for ``ttl_s`` seconds from now; call again to hold it longer."""
         ...
 
     def release(self, name: str, owner: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from mastowatch.config import Loaded
 from mastowatch.errors import MastoWatchError
@@ -59,7 +58,7 @@ def reload_rules(loaded: Loaded) -> None:
     """Put the rules on disk in force; a bad file is named and leaves the old rules in force."""
     context = contexts.current()
     try:
-        rules = contexts.load_rules(loaded.settings.rules_dir or Path())
+        rules = contexts.load_rules(loaded.settings.rules_dir)
     except (MastoWatchError, ExceptionGroup) as error:
         event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=context.rules.digest)
         return

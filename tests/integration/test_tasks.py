@@ -372,3 +372,22 @@ def test_an_account_suspended_between_poll_and_report_ends_quietly(redis):
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "gone"
     assert world.context.claims.get(one).state == "failed"
     assert server.reports == []
+
+
+def test_a_report_without_budget_was_not_sent_and_needs_no_look_up(redis):
+    server = Server()
+    one = spammer(server)
+    server.fail = [None, None, BudgetExhausted("none left", START + 10)]
+    world = World(redis, server)
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    world.now += 10
+    server.find_report = None  # would fail if it were called
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+
+
+def test_a_poll_of_the_same_origin_waits_for_its_turn_and_a_dead_one_blocks_it_for_a_minute_at_most(redis):
+    world = World(redis, Server(account(1)))
+    world.context.locks.acquire("poll:remote", "another", 60)
+    assert world.run(tasks.poll_admin_accounts)["ended"] == "another poll of this origin runs"
+    assert world.run(tasks.poll_admin_accounts_local)["ended"] == "complete"

@@ -48,7 +48,7 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both(write
         ("API_BIND=8080", "address:port"),
         ("INSTANCE_BASE=http://example.org", "https://"),
         ("REDIS_URL=localhost", "redis://"),
-        ("RULES_DIR=rules", "an absolute path"),
+        ("RULES_DIR=", "an absolute path"),
     ],
 )
 def test_a_wrong_value_is_named_with_source_key_value_and_what_is_allowed(write, line, allowed):
