@@ -1,4 +1,4 @@
-"""The tasks, called directly, over a real redis-server and a Mastodon held in memory by this test."""
+"""The tasks, called directly, over a real redis-server and the Mastodon in memory that is shipped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from redis import Redis
 from rq.job import Retry
 
 from mastowatch.adapters import redis_store
+from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -19,7 +20,7 @@ from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.queues import TASKS, Jobs
-from mastowatch.ports.types import Account, AccountPage, Receipt, Status
+from mastowatch.ports.types import Account, Status
 
 pytestmark = pytest.mark.redis
 RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
@@ -39,71 +40,22 @@ def spam(account_id: str) -> tuple[Status, ...]:
     return tuple(Status(f"{account_id}{n}", account_id, at, html, mentions=("b", "c")) for n in range(2))
 
 
-class Server:
-    """Accounts by number; the answers of a Mastodon, and the ways in which it fails."""
+class Server(MemoryMastodon):
+    """The shipped Mastodon in memory, with pages of four; ``fail`` tells the next requests how to end."""
 
     def __init__(self, *accounts: Account) -> None:
-        self.accounts = {int(one.id): one for one in accounts}
-        self.posts: dict[str, tuple[Status, ...]] = {}
-        self.reports: list = []
+        super().__init__(account(999_999), page_size=PAGE)
         self.fail: list[Exception | None] = []
-        self.lose_answer = False
-        self.asked = 0
+        self.add(*accounts)
 
     def __call__(self, purpose):
-        return self
+        return self.for_purpose(purpose)
 
-    def _answer(self) -> None:
-        self.asked += 1
+    def _ask(self) -> None:
+        super()._ask()
         error = self.fail.pop(0) if self.fail else None
         if error:
             raise error
-
-    def me(self) -> Account:
-        return account(999_999)
-
-    def _page(self, ids: list[int], full) -> AccountPage:
-        return AccountPage(tuple(self.accounts[one] for one in sorted(ids, reverse=True)), full)
-
-    def newest_accounts(self, origin) -> AccountPage:
-        self._answer()
-        ids = sorted(self.accounts, reverse=True)
-        return self._page(ids[:PAGE], len(ids) > PAGE)
-
-    def accounts_above(self, origin, min_id: str) -> AccountPage:
-        self._answer()
-        return self._page([one for one in sorted(self.accounts) if one > int(min_id)][:PAGE], True)
-
-    def accounts_below(self, origin, max_id: str) -> AccountPage:
-        self._answer()
-        ids = [one for one in sorted(self.accounts, reverse=True) if one < int(max_id)]
-        return self._page(ids[:PAGE], len(ids) > PAGE)
-
-    def account(self, account_id: str) -> Account:
-        self._answer()
-        if int(account_id) not in self.accounts:
-            raise MastodonNotFound("gone")
-        return self.accounts[int(account_id)]
-
-    def account_statuses(self, account_id: str):
-        self._answer()
-        return self.posts.get(account_id, ())
-
-    def status(self, status_id: str) -> Status:
-        raise MastodonNotFound("gone")
-
-    def file_report(self, request) -> Receipt:
-        self._answer()
-        if self.lose_answer:
-            self.lose_answer = False
-            self.reports.append(request)
-            raise MastodonUnreachable("no answer")
-        self.reports.append(request)
-        return Receipt(str(len(self.reports)))
-
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
-        found = [n for n, one in enumerate(self.reports, 1) if one.account_id == account_id and one.marker == marker]
-        return Receipt(str(found[0])) if found else None
 
 
 class World:
@@ -136,8 +88,8 @@ class World:
 
 
 def spammer(server: Server, number: int = 1) -> str:
-    server.accounts[number] = account(number)
-    server.posts[str(number)] = spam(str(number))
+    server.add(account(number))
+    server.post(*spam(str(number)))
     return str(number)
 
 
@@ -163,7 +115,7 @@ def test_dry_run_files_nothing_and_claims_nothing(redis):
 def test_a_lost_answer_is_looked_up_and_not_repeated(redis):
     server = Server()
     one = spammer(server)
-    server.lose_answer = True
+    server.lose_next_answer()
     world = World(redis, server)
     with pytest.raises(MastodonUnreachable):
         world.run(tasks.analyze_and_maybe_report, one)
@@ -218,7 +170,7 @@ def test_the_panic_stop_halts_work_and_unreadable_counts_as_on(redis):
     unreachable = redis_store.RedisSwitches(Redis(port=1))
     world.context = replace(world.context, switches=unreachable)
     assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
-    assert server.asked == 0
+    assert server.requests == 0
 
 
 def test_two_workers_never_judge_one_account_at_once(redis):
@@ -233,7 +185,7 @@ def test_two_workers_never_judge_one_account_at_once(redis):
 def test_staff_and_the_exempt_are_never_reported(redis):
     server = Server()
     one, two = spammer(server, 1), spammer(server, 2)
-    server.accounts[1] = account(1, staff=True)
+    server.add(account(1, staff=True))
     world = World(redis, server, exempt_domains="x.example")
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "exempt"
     assert world.run(tasks.analyze_and_maybe_report, two)["outcome"] == "exempt"
@@ -246,7 +198,7 @@ def test_a_wave_larger_than_a_page_is_walked_without_a_gap(redis):
     world.run(tasks.poll_admin_accounts)
     redis.delete("rq:queue:default")
     for number in range(4, 21):
-        server.accounts[number] = account(number)
+        server.add(account(number))
     world.run(tasks.poll_admin_accounts)
     assert world.queued() >= {str(number) for number in range(4, 21)}
 
@@ -256,11 +208,11 @@ def test_a_429_in_the_middle_of_a_walk_loses_no_account(redis):
     world = World(redis, server, sweep_pages_per_poll=0)
     world.run(tasks.poll_admin_accounts)
     for number in range(4, 31):
-        server.accounts[number] = account(number)
+        server.add(account(number))
     server.fail = [None, None, BudgetExhausted("429", START + 60)]
     assert "no budget" in world.run(tasks.poll_admin_accounts)["ended"]
     for number in range(31, 40):
-        server.accounts[number] = account(number)
+        server.add(account(number))
     assert world.run(tasks.poll_admin_accounts)["ended"] == "complete"
     assert world.queued() >= {str(number) for number in range(4, 40)}
 
@@ -278,7 +230,7 @@ def test_an_unchanged_account_is_not_judged_twice(redis):
     world = World(redis, server)
     world.run(tasks.analyze_and_maybe_report, one)
     assert world.run(tasks.poll_admin_accounts)["handed_on"] == 0
-    server.accounts[1] = account(1, statuses=3)
+    server.add(account(1, statuses=3))
     assert world.run(tasks.poll_admin_accounts)["handed_on"] == 1
 
 
