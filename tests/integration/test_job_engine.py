@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import multiprocessing
 import os
 import pickle
 import signal
 import time
+import zlib
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from rq.job import Job, Retry
 
+from mastowatch.reliable import queue as queues
 from mastowatch.reliable.queue import enqueue_once
 from mastowatch.reliable.recovery import recover_dead
 from mastowatch.reliable.scheduler import LAST_TICK, SKIPPED, Recurring, ReliableScheduler
@@ -87,6 +90,8 @@ def test_sigterm_finishes_the_job_at_hand_and_takes_no_other(redis: Redis, redis
     assert process.exitcode == 0
     assert first.get_status() == "finished"
     assert second.get_status() == "queued"
+    assert redis.smembers("rq:workers") == redis.smembers("rq:takers") == set(), "it left in good order"
+    assert redis.zcard("rq:wip:default") == 0
     assert queue.job_ids == [second.id]
 
 
@@ -122,6 +127,12 @@ def test_a_job_taken_but_not_begun_goes_back_without_losing_a_retry(redis: Redis
     assert JsonJob.fetch(job.id, connection=redis).retries_left == 3
 
 
+def refusal(redis: Redis, job_id: str) -> str:
+    """Return what RQ keeps of a failure: base64 of zlib."""
+    ((_, fields),) = redis.xrevrange(f"rq:results:{job_id}", count=1)
+    return zlib.decompress(base64.b64decode(fields[b"exc_string"])).decode()
+
+
 def test_a_pickled_job_is_refused_and_never_unpickled(redis: Redis, redis_server: str, tmp_path):
     trap = tmp_path / "trap"
 
@@ -134,6 +145,7 @@ def test_a_pickled_job_is_refused_and_never_unpickled(redis: Redis, redis_server
     start(redis_server, ["default"], jobs=1).join(20)
     assert not trap.exists()
     assert job.get_status(refresh=True) == "failed"
+    assert "no JSON" in refusal(redis, job.id)
     assert notes(redis) == []
 
 
@@ -147,6 +159,14 @@ def test_the_same_work_is_queued_once_and_again_after_it_ended(redis: Redis, red
     redis.zadd(queue.failed_job_registry.key, {"same": 2e9})
     assert enqueue_once(queue, path, job_id="same") is not None
     assert redis.zcard(queue.failed_job_registry.key) == 0
+    assert queue.job_ids == ["same"]
+
+
+def test_two_that_queue_the_same_work_in_one_moment_queue_it_once(redis: Redis, monkeypatch):
+    queue = JsonQueue("default", connection=redis)
+    monkeypatch.setattr(queues, "_forget_ended", lambda queue, job_id: True)  # both have looked and found nothing
+    found = [queues.enqueue_once(queue, f"{__name__}.fail", job_id="same") for _ in range(2)]
+    assert [job is not None for job in found] == [True, False]
     assert queue.job_ids == ["same"]
 
 

@@ -211,6 +211,7 @@ def test_a_429_in_the_middle_of_a_walk_loses_no_account(redis):
         server.add(account(number))
     server.fail = [None, None, BudgetExhausted("429", START + 60)]
     assert "no budget" in world.run(tasks.poll_admin_accounts)["ended"]
+    assert world.context.cursors.get("remote:head") == "7", "the walk goes on from where it was"
     for number in range(31, 40):
         server.add(account(number))
     assert world.run(tasks.poll_admin_accounts)["ended"] == "complete"
@@ -343,3 +344,21 @@ def test_a_poll_of_the_same_origin_waits_for_its_turn_and_a_dead_one_blocks_it_f
     world.context.locks.acquire("poll:remote", "another", 60)
     assert world.run(tasks.poll_admin_accounts)["ended"] == "another poll of this origin runs"
     assert world.run(tasks.poll_admin_accounts_local)["ended"] == "complete"
+
+
+def test_a_panic_stop_in_the_middle_of_a_judgement_stops_before_the_report(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    statuses = server.account_statuses
+
+    def panic_then_answer(account_id):
+        world.context.switches.set_panic_stop(on=True, by="me", now=START)
+        return statuses(account_id)
+
+    server.account_statuses = panic_then_answer
+    assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
+    assert server.reports == []
+    world.context.switches.set_panic_stop(on=False, by="me", now=START)
+    server.account_statuses = statuses
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
