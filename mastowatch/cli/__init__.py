@@ -30,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MastoWatchError as error:
         print(f"mastowatch: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except BrokenPipeError:
+        # `mastowatch config show | head`: nobody reads on. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
@@ -59,11 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("dashboard", help="serve the pages")
     one.set_defaults(run=_dashboard)
 
-    settings = commands.add_parser("config", help="settings").add_subparsers(required=True, metavar="ACTION")
+    settings = commands.add_parser("config", help="show: settings in force; example: a settings file").add_subparsers(
+        required=True, metavar="ACTION"
+    )
     settings.add_parser("example", help="a settings file with every default").set_defaults(run=example.run)
     settings.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
 
-    of_rules = commands.add_parser("rules", help="rules").add_subparsers(required=True, metavar="ACTION")
+    of_rules = commands.add_parser("rules", help="check: read the rules and run their examples").add_subparsers(
+        required=True, metavar="ACTION"
+    )
     checking = of_rules.add_parser("check", help="read the rules and run their examples")
     checking.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
     checking.set_defaults(run=rules.run)
