@@ -362,3 +362,15 @@ def test_a_panic_stop_in_the_middle_of_a_judgement_stops_before_the_report(redis
     world.context.switches.set_panic_stop(on=False, by="me", now=START)
     server.account_statuses = statuses
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+
+
+def test_a_new_post_has_its_author_judged_and_a_private_one_is_left_alone(redis):
+    server = Server()
+    one = spammer(server)
+    secret = replace(spam(one)[0], id="77", visibility="private")
+    server.post(secret)
+    world = World(redis, server)
+    assert world.run(tasks.process_new_status, "77") == {"outcome": "gone"}
+    assert server.reports == []
+    assert world.run(tasks.process_new_status, spam(one)[0].id)["outcome"] == "filed"
+    assert len(server.reports) == 1
