@@ -47,7 +47,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise RuleError(path.name, "", f"is not UTF-8 at line {line}", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         # The parser's own words name line and column.
-        raise RuleError(path.name, "", f"is not TOML: {error}", "patterns stand in single quotes") from error
+        raise RuleError(
+            path.name, "", f"is not TOML: {error}", "texts stand in double quotes, patterns in single ones"
+        ) from error
 
 
 def _bytes(path: Path) -> bytes:

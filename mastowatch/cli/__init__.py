@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Callable[[Loaded, argparse.Namespace], int] = arguments.run
     try:
-        return command(load(os.environ, arguments.config, _overrides(arguments)), arguments)
+        return command(load(os.environ, getattr(arguments, "config", None), _overrides(arguments)), arguments)
     except MastoWatchError as error:
         print(f"mastowatch: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -42,41 +42,40 @@ def _overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mastowatch", description="Watch a Mastodon server and report by rules.")
+    # --config may stand before the command or behind it, where people write it too.
+    config = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    about = "settings, instead of /etc/mastowatch/mastowatch.env"
+    config.add_argument("--config", type=Path, metavar="FILE", help=about)
+    about = "Watch a Mastodon server and report by rules."
+    parser = argparse.ArgumentParser(prog="mastowatch", description=about, parents=[config])
     parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings, instead of /etc/mastowatch/mastowatch.env"
-    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("worker", help="run jobs from the queues")
+    one = commands.add_parser("worker", help="run jobs from the queues", parents=[config])
     one.add_argument("--queues", metavar="high,default,low", help="queues to serve, most urgent first")
     one.add_argument("--instance", default="", help="name of this worker among its like")
     one.set_defaults(run=_worker)
-
-    one = commands.add_parser("scheduler", help="put recurring jobs on the queues")
+    one = commands.add_parser("scheduler", help="put recurring jobs on the queues", parents=[config])
     one.set_defaults(run=_scheduler)
-
-    one = commands.add_parser("api", help="serve the /jobs API")
+    one = commands.add_parser("api", help="serve the /jobs API", parents=[config])
     one.set_defaults(run=_api)
-
-    one = commands.add_parser("dashboard", help="serve the pages")
+    one = commands.add_parser("dashboard", help="serve the pages", parents=[config])
     one.set_defaults(run=_dashboard)
 
-    settings = commands.add_parser("config", help="show: settings in force; example: a settings file").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    settings.add_parser("example", help="a settings file with every default").set_defaults(run=example.run)
-    settings.add_parser("show", help="what is in force, and where it came from").set_defaults(run=show.run)
+    group = commands.add_parser("config", help="show: settings in force; example: a settings file")
+    settings = group.add_subparsers(required=True, metavar="ACTION")
+    one = settings.add_parser("show", help="what is in force, and where it came from", parents=[config])
+    one.set_defaults(run=show.run)
+    one = settings.add_parser("example", help="a settings file with every default", parents=[config])
+    one.set_defaults(run=example.run)
 
-    of_rules = commands.add_parser("rules", help="check: read the rules and run their examples").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    checking = of_rules.add_parser("check", help="read the rules and run their examples")
-    checking.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
-    checking.set_defaults(run=rules.run)
+    group = commands.add_parser("rules", help="check: read the rules and run their examples")
+    of_rules = group.add_subparsers(required=True, metavar="ACTION")
+    one = of_rules.add_parser("check", help="read the rules and run their examples", parents=[config])
+    one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
+    one.set_defaults(run=rules.run)
 
-    one = commands.add_parser("panic", help="stop all work at once, or go on")
+    one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
     one.add_argument("action", choices=("on", "off", "status"))
     one.set_defaults(run=panic.run)
     return parser

@@ -67,6 +67,22 @@ class Context:
             self.cursors.set(name, known)
         return known
 
+    def judged_by(self) -> str:
+        """Return what a judgement depends on beside the account: rules, thresholds, exemptions, rehearsal.
+
+        With any of them changed, an account that was judged already is judged again.
+        """
+        chosen = self.settings
+        parts = (
+            self.rules.digest,
+            str(chosen.dry_run),
+            str(chosen.report_threshold),
+            str(chosen.watch_threshold),
+            ",".join(sorted(chosen.exempt_accounts)),
+            ",".join(sorted(chosen.exempt_domains)),
+        )
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
     def ensure_running(self) -> None:
         """Raise Stopped while the panic stop is on, or can't be read: stop is the safe answer."""
         if self.settings.panic_stop:

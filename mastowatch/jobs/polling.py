@@ -49,15 +49,15 @@ class Progress:
         }
 
 
-def fingerprint(account: Account, rules_digest: str) -> str:
-    """Return what tells whether anything a rule can see has changed since the last judgement."""
+def fingerprint(account: Account, judged_by: str) -> str:
+    """Return what tells whether anything has changed since the last judgement; see ``Context.judged_by``."""
     seen = (
         account.display_name,
         account.note_html,
         *(f"{field.name}={field.value_html}" for field in account.fields),
         str(account.statuses),
         str(account.last_status_at),
-        rules_digest,
+        judged_by,
     )
     return hashlib.sha256("\0".join(seen).encode(errors="replace")).hexdigest()[:16]
 
@@ -154,7 +154,8 @@ def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) 
     now = datetime.fromtimestamp(context.clock(), UTC)
     wanted = [account for account in seen if not account.staff and context.rules.screen(account, now)]
     known = context.judged.fingerprints(account.id for account in wanted)
-    fresh = [one for one in wanted if known.get(one.id) != fingerprint(one, context.rules.digest)]
+    judged_by = context.judged_by()
+    fresh = [one for one in wanted if known.get(one.id) != fingerprint(one, judged_by)]
     handed_on = sum(context.jobs.analyze(account.id) for account in fresh)
     progress.seen += len(seen)
     progress.handed_on += handed_on

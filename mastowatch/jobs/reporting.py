@@ -175,6 +175,7 @@ def _log(case: Case) -> None:
         level,
         "account_judged",
         account_id=case.account_id,
+        acct=case.acct,
         verdict=case.level,
         score=case.score,
         outcome=case.outcome,

@@ -137,7 +137,7 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         dry_run=settings.dry_run,
     )
     case = reporting.act(context, reporting.Judgement(account, statuses, verdict, decision))
-    context.judged.remember(account_id, polling.fingerprint(account, context.rules.digest))
+    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
     context.tally.add(metrics.ACCOUNTS_JUDGED)
     context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
     return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}

@@ -32,5 +32,11 @@ def create_worker(
         return True
 
     return ReliableWorker(
-        queues, connection=redis, name=fresh_name(instance), may_take=may_take, alive=alive or (lambda: None)
+        queues,
+        connection=redis,
+        name=fresh_name(instance),
+        may_take=may_take,
+        alive=alive or (lambda: None),
+        # The dashboard shows what is in force here, where reports are filed, not in its own settings.
+        labels={"dry_run": str(context.settings.dry_run).lower()},
     )

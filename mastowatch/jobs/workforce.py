@@ -21,6 +21,7 @@ _FIELDS = (
     "successful_job_count",
     "failed_job_count",
     "total_working_time",
+    "dry_run",
 )
 
 
@@ -40,6 +41,7 @@ class WorkerRow(BaseModel):
     finished: int = Field(description="Jobs that it has finished since its start.")
     failed: int
     working_s: float = Field(description="Seconds that it has worked since its start.")
+    dry_run: bool | None = Field(default=None, description="Whether it rehearses: judges, but files nothing.")
 
 
 def read_workers(redis: Redis) -> list[WorkerRow]:
@@ -71,4 +73,5 @@ def _row(name: str, values: Sequence[Any], executions: set[Any]) -> WorkerRow:
         finished=int(fields["successful_job_count"] or 0),
         failed=int(fields["failed_job_count"] or 0),
         working_s=round(float(fields["total_working_time"] or 0), 3),
+        dry_run={"true": True, "false": False}.get(fields["dry_run"]),
     )

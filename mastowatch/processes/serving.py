@@ -60,6 +60,7 @@ def serve(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
         proxy_headers=False,
     )
     asyncio.run(_Server(config, Notifier(), listening).serve(sockets=list(sockets)))
+    event(log, logging.INFO, "stopped_listening", on=listening)
 
 
 def tcp_socket(bind: Bind, setting: str) -> socket.socket:

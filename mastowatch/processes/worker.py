@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from mastowatch.config import Loaded
+from mastowatch.config.loading import masked
 from mastowatch.errors import MastoWatchError
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.worker import create_worker
@@ -41,7 +42,18 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
         rules = len(contexts.current().rules)
         return f"{worker.condition}; {done} jobs done; queues {', '.join(queues)}; {rules} rules"
 
-    event(log, logging.INFO, "worker_started", worker=worker.name, queues=list(queues), rules=len(context.rules))
+    event(
+        log,
+        logging.INFO,
+        "worker_started",
+        worker=worker.name,
+        queues=list(queues),
+        instance_base=loaded.settings.instance_base,
+        dry_run=loaded.settings.dry_run,
+        redis=masked(loaded)["REDIS_URL"],
+        rules=len(context.rules),
+        rules_dir=str(loaded.settings.rules_dir),
+    )
     Loop(
         step,
         notifier=notifier,

@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -64,7 +64,8 @@ class ReliableWorker(Worker):
     """Serves ``queues`` in this order. ``step`` does one thing; the process owns loop, signals and systemd.
 
     ``may_take`` is asked before each take (a panic stop closes it). ``alive`` is called whenever the loop or a
-    running job inside its limit has shown life; feed the watchdog there.
+    running job inside its limit has shown life; feed the watchdog there. ``labels`` stand beside the worker's
+    registration, for whoever shows workers.
     """
 
     job_class = JsonJob
@@ -78,6 +79,7 @@ class ReliableWorker(Worker):
         name: str | None = None,
         may_take: Callable[[], bool] = _always,
         alive: Callable[[], None] = _nothing,
+        labels: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(
@@ -93,6 +95,7 @@ class ReliableWorker(Worker):
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self.log_result_lifespan = False
         self._may_take, self._alive, self._clock = may_take, alive, clock
+        self._labels: dict[Any, Any] = dict(labels or {})
         self._taker = Taker(connection, self.name, self.queue_keys())
         self._maintenance = OwnedLock(connection, "rq:maintenance", self.name, ttl_s=30)
         self._next_beat = self._next_maintenance = self._next_look = 0.0
@@ -159,6 +162,8 @@ class ReliableWorker(Worker):
         self._taker.register()
         self._set_ip_address(self.connection)
         self.register_birth()
+        if self._labels:
+            self.connection.hset(self.key, mapping=self._labels)
         self.set_state(WorkerStatus.IDLE)
         if not self._born:
             self.subscribe()
@@ -168,10 +173,16 @@ class ReliableWorker(Worker):
         if self._clock() >= self._next_look:
             self._open = not is_suspended(self.connection, self) and self._may_take()
             self._next_look = self._clock() + LOOK_S
-            wanted = WorkerStatus.IDLE if self._open else WorkerStatus.SUSPENDED
-            if self.get_state() != wanted:
-                self.set_state(wanted)
+            self._tell_whether_open()
         return self._open
+
+    def _tell_whether_open(self) -> None:
+        wanted = WorkerStatus.IDLE if self._open else WorkerStatus.SUSPENDED
+        if self.get_state() == wanted:
+            return
+        if WorkerStatus.SUSPENDED in (wanted, self.get_state()):
+            event(log, logging.WARNING, "work_goes_on" if self._open else "work_halted", worker=self.name)
+        self.set_state(wanted)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ANN401 -- RQ's signature
         """Prolong the registration by LIFE_S, whatever RQ asks for: a long life would hide a death."""

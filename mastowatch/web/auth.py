@@ -12,7 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastowatch.web.problems import Problem, problem
 
-_NO_KEY = "no API key is set up, so TCP is closed; write one into the credential api_key, or use API_SOCKET"
+_NO_KEY = (
+    "no API key is set up, so TCP is closed; write one into a file that API_KEY_FILE names"
+    " (or the credential api_key), or use API_SOCKET"
+)
 _ASK = "give the API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
 
 

@@ -119,7 +119,7 @@ def wait_for(url: str) -> None:
             if requests.get(url, timeout=5).ok:
                 return
         time.sleep(0.1)
-    raise SystemExit(f"{url} does not answer; the logs stand beside the demo's data")
+    raise SystemExit(f"{url} has not answered within a minute")
 
 
 def tally(one: Suite) -> Counter[str]:
@@ -150,7 +150,8 @@ def run(one: Suite) -> float:
         )
         for name, child in one.processes.items():
             if child.poll() is not None:
-                raise SystemExit(f"{name} ended with status {child.returncode}: {one.logs / (name + '.log')}")
+                tail = (one.logs / f"{name}.log").read_text().splitlines()[-15:]
+                raise SystemExit("\n".join([f"{name} ended with status {child.returncode}; its last lines:", *tail]))
         if finished(one, counts):
             return seconds
         time.sleep(2)

@@ -47,6 +47,13 @@ def test_what_is_wrong_is_said_in_one_line(command, complaint):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["mastowatch --config {} config show", "mastowatch config show --config {}"])
+def test_the_settings_file_may_be_named_before_the_command_or_behind_it(tmp_path, command):
+    file = tmp_path / "x.env"
+    file.write_text("REPORT_THRESHOLD=7\n")
+    assert f"# {file}" in shell(command.format(file)).stdout
+
+
 def test_rules_check_names_a_bad_file_and_its_key_and_exits_1(tmp_path):
     (tmp_path / "bad.toml").write_text(
         'id = "x"\nname = "X"\ndescription = "x"\nweight = 1\n[status]\npattern = "(?=a)"\n'

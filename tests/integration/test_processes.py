@@ -123,6 +123,22 @@ def test_redis_may_be_away_at_the_start_and_come_later(start, command):
     assert "redis_back" in events
 
 
+def test_a_worker_says_where_it_works_and_whether_it_rehearses(start, redis, redis_server):
+    unit = start(redis_server, "worker", DRY_RUN="false")
+    unit.wait_for("idle")
+    (name,) = redis.smembers("rq:workers")
+    assert redis.hget(name, "dry_run") == b"false"
+    redis.hset("mastowatch:switch:panic_stop", mapping={"by": "me", "at": "1"})
+    unit.wait_for("suspended")
+    redis.delete("mastowatch:switch:panic_stop")
+    unit.heard.clear()
+    unit.wait_for("idle")
+    assert unit.stop() == 0
+    first, *rest = unit.events()
+    assert (first["event"], first["dry_run"], first["instance_base"]) == ("worker_started", False, "http://127.0.0.1:9")
+    assert [one["event"] for one in rest] == ["work_halted", "work_goes_on", "worker_stopped"]
+
+
 def test_the_scheduler_queues_the_recurring_jobs_and_the_worker_runs_them(start, redis: Redis, redis_server):
     worker, scheduler = start(redis_server, "worker"), start(redis_server, "scheduler", QUEUE_STATS_INTERVAL="1")
     worker.wait_for("READY=1")

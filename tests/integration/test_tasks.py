@@ -374,3 +374,13 @@ def test_a_new_post_has_its_author_judged_and_a_private_one_is_left_alone(redis)
     assert server.reports == []
     assert world.run(tasks.process_new_status, spam(one)[0].id)["outcome"] == "filed"
     assert len(server.reports) == 1
+
+
+@pytest.mark.parametrize("change", [{"dry_run": False}, {"report_threshold": 6.0}, {"exempt_domains": "other.example"}])
+def test_what_was_rehearsed_is_judged_again_when_the_settings_change(redis, change):
+    server = Server()
+    one = spammer(server)
+    rehearsing = World(redis, server, dry_run=True)
+    assert rehearsing.run(tasks.analyze_and_maybe_report, one)["outcome"] == "rehearsed"
+    assert rehearsing.run(tasks.poll_admin_accounts)["handed_on"] == 0
+    assert World(redis, server, **{"dry_run": True, **change}).run(tasks.poll_admin_accounts)["handed_on"] == 1

@@ -16,6 +16,9 @@ BEHIND_S = 120.0
 OVERDUE_S = 30.0
 
 
+Rehearsing = Literal["on", "off", "mixed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """``bad``: work is not done. ``note``: worth a look. ``command`` is what to type, ``link`` where to look."""
@@ -45,6 +48,7 @@ def find(facts: Facts) -> list[Finding]:
     found = [
         *_stopped(facts),
         *_unmanned(facts),
+        *_at_odds(facts),
         *_behind(facts),
         *_recurring(facts),
         *_blocked(facts),
@@ -89,6 +93,25 @@ def _unmanned(facts: Facts) -> Iterator[Finding]:
             "No scheduler leads, so nothing is polled.",
             "See why, and start it:",
             "systemctl status mastowatch-scheduler",
+        )
+
+
+def rehearsing(workers: Sequence[WorkerRow], *, default: bool) -> Rehearsing:
+    """Return whether reports are rehearsed, as the workers have it; they file, and may be older than a setting."""
+    known = {worker.dry_run for worker in workers if worker.dry_run is not None} or {default}
+    if len(known) > 1:
+        return "mixed"
+    return "on" if known.pop() else "off"
+
+
+def _at_odds(facts: Facts) -> Iterator[Finding]:
+    if rehearsing(facts.workers, default=True) == "mixed":
+        yield Finding(
+            "bad",
+            "Some workers rehearse and some file reports: they were started with different DRY_RUN.",
+            "Restart the older ones:",
+            "systemctl restart 'mastowatch-worker@*'",
+            link="/workers",
         )
 
 

@@ -13,7 +13,7 @@ from mastowatch.jobs.workforce import WorkerRow, read_workers
 from mastowatch.ports.types import Case
 from mastowatch.reliable.facts import QueueFacts, queue_facts
 from mastowatch.reliable.scheduler import Recurring
-from mastowatch.web.dashboard.findings import Facts, Finding, find, headline, summary
+from mastowatch.web.dashboard.findings import Facts, Finding, Rehearsing, find, headline, rehearsing, summary
 from mastowatch.web.dashboard.sparkline import Sparkline, sparkline
 
 POINTS = 60
@@ -53,7 +53,7 @@ class Overview:
     budget: Sequence[Gauge]
     counters: Sequence[tuple[str, int]]
     cases: Sequence[Case]
-    dry_run: bool
+    dry_run: Rehearsing
     panic: str
 
 
@@ -72,7 +72,7 @@ def overview(view: View, schedule: Sequence[Recurring], now: float) -> Overview:
         budget=[Gauge(one.family, one.used, one.limit, one.resets_at) for one in view.budget.read()],
         counters=[(label, tally.get(name, 0)) for name, label in COUNTERS.items()],
         cases=view.cases.latest(CASES),
-        dry_run=view.settings.dry_run,
+        dry_run=rehearsing(facts.workers, default=view.settings.dry_run),
         panic=facts.panic,
     )
 

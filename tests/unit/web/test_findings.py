@@ -8,7 +8,7 @@ import pytest
 from mastowatch.jobs.recurrence import RecurringRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.reliable.facts import QueueFacts
-from mastowatch.web.dashboard.findings import Facts, find, headline, summary
+from mastowatch.web.dashboard.findings import Facts, find, headline, rehearsing, summary
 
 NOW = 1_800_000_000.0
 QUEUE = QueueFacts("default", 0, 0.0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
@@ -20,6 +20,12 @@ RECURRING = RecurringRow(
     id="poll", description="poll()", queue="default", interval_s=30,
     next_run_at=datetime.fromtimestamp(NOW + 10, UTC), last_run_at=None, last_status="finished", skipped=0,
 )  # fmt: skip
+
+
+def rehearsing_worker(dry_run):
+    return WORKER.model_copy(update={"dry_run": dry_run})
+
+
 WELL = Facts([QUEUE], [WORKER], [RECURRING], scheduler=True, panic="off", blocked_until=0.0, now=NOW)
 
 
@@ -34,6 +40,7 @@ def test_says_so_when_all_is_well():
     [
         (replace(WELL, panic="on since noon by root"), "bad", "on since noon by root"),
         (replace(WELL, workers=[]), "bad", "No worker runs"),
+        (replace(WELL, workers=[rehearsing_worker(True), rehearsing_worker(False)]), "bad", "Some workers rehearse"),
         (replace(WELL, scheduler=False), "bad", "No scheduler leads"),
         (replace(WELL, queues=[replace(QUEUE, depth=1, oldest_s=600.0)]), "bad", "waited 10 minutes"),
         (replace(WELL, recurring=[RECURRING.model_copy(update={"next_run_at": None})]), "bad", "not planned"),
@@ -53,3 +60,17 @@ def test_puts_what_is_bad_before_what_is_worth_a_note():
     found = find(replace(WELL, workers=[], queues=[replace(QUEUE, failed=2)]))
     assert [finding.level for finding in found] == ["bad", "note"]
     assert headline(found) == "One thing needs you."
+
+
+@pytest.mark.parametrize(
+    ("known", "default", "told"),
+    [
+        ([True], False, "on"),
+        ([False], True, "off"),
+        ([True, False], True, "mixed"),
+        ([None], True, "on"),
+        ([], False, "off"),
+    ],
+)
+def test_whether_it_rehearses_is_what_the_workers_say(known, default, told):
+    assert rehearsing([rehearsing_worker(one) for one in known], default=default) == told
