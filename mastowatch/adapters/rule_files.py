@@ -48,7 +48,7 @@ def _read(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         # The parser's own words name line and column.
         raise RuleError(
-            path.name, "", f"is not TOML: {error}", "texts stand in double quotes, patterns in single ones"
+            path.name, "", f"is not TOML: {error}", "patterns stand in single quotes, other texts in double ones"
         ) from error
 
 
