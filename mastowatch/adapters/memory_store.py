@@ -33,23 +33,26 @@ class MemoryClaims:
         """See the port."""
         return self._claims.setdefault(account_id, Claim(account_id, marker, "planned", now))
 
-    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
+    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
         """See the port."""
         with self._lock:
-            found = self._claims.get(account_id)
+            found = self._claims.get(expect.account_id)
             if found is None or _step(found) != _step(expect):
-                return False
-            self._claims[account_id] = replace(found, state="sent", owner=owner, changed_at=now)
-            return True
+                return None
+            sent = replace(found, state="sent", owner=owner, changed_at=now)
+            self._claims[expect.account_id] = sent
+            return sent
 
-    def filed(self, account_id: str, report_id: str, now: float) -> None:
+    def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port."""
-        found = self._claims[account_id]
-        self._claims[account_id] = replace(found, state="filed", report_id=report_id, changed_at=now, reason="")
+        self._claims[claim.account_id] = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
 
-    def failed(self, account_id: str, reason: str, now: float) -> None:
+    def failed(self, claim: Claim, reason: str, now: float) -> None:
         """See the port."""
-        self._claims[account_id] = replace(self._claims[account_id], state="failed", reason=reason, changed_at=now)
+        with self._lock:
+            found = self._claims.get(claim.account_id)
+            if found is not None and (found.state, found.owner) == ("sent", claim.owner):
+                self._claims[claim.account_id] = replace(found, state="failed", reason=reason, changed_at=now)
 
 
 def _step(claim: Claim) -> tuple[str, float, str]:

@@ -6,8 +6,8 @@ Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -71,59 +71,69 @@ class RedisClaims(_InRedis):
     return 1
     """
 
+    _FAIL = """
+    local now = redis.call('HMGET', KEYS[1], 'state', 'owner')
+    if now[1] ~= 'sent' or now[2] ~= ARGV[1] then return 0 end
+    redis.call('HSET', KEYS[1], 'state', 'failed', 'reason', ARGV[2], 'changed_at', ARGV[3])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+    return 1
+    """
+
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
         self._plan, self._send = redis.register_script(self._PLAN), redis.register_script(self._SEND)
+        self._fail = redis.register_script(self._FAIL)
 
     @staticmethod
     def _key(account_id: str) -> str:
         return f"mastowatch:claim:{account_id}"
 
-    @staticmethod
-    def _claim(account_id: str, fields: dict[str, str]) -> Claim:
-        return Claim(
-            account_id=account_id,
-            marker=fields["marker"],
-            state=fields["state"],  # type: ignore[arg-type]  # written by this class alone
-            changed_at=float(fields["changed_at"]),
-            owner=fields.get("owner", ""),
-            report_id=fields.get("report_id", ""),
-            reason=fields.get("reason", ""),
-        )
-
     @_ours
     def get(self, account_id: str) -> Claim | None:
         """See the port."""
         fields = _texts(self._redis.hgetall(self._key(account_id)))
-        return self._claim(account_id, fields) if fields else None
+        return _claim(account_id, fields) if fields else None
 
     @_ours
     def plan(self, account_id: str, marker: str, now: float) -> Claim:
         """See the port."""
         flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), CLAIM_TTL_S])
-        return self._claim(account_id, _texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        return _claim(account_id, _texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @_ours
-    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
+    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
         """See the port."""
         args: list[str | int] = [expect.state, repr(expect.changed_at), expect.owner, owner, repr(now), CLAIM_TTL_S]
-        return bool(self._send(keys=[self._key(account_id)], args=args))
+        if not self._send(keys=[self._key(expect.account_id)], args=args):
+            return None
+        return replace(expect, state="sent", owner=owner, changed_at=now)
 
     @_ours
-    def filed(self, account_id: str, report_id: str, now: float) -> None:
-        """See the port."""
-        self._change(account_id, {"state": "filed", "report_id": report_id, "changed_at": repr(now), "reason": ""})
-
-    @_ours
-    def failed(self, account_id: str, reason: str, now: float) -> None:
-        """See the port."""
-        self._change(account_id, {"state": "failed", "reason": reason, "changed_at": repr(now)})
-
-    def _change(self, account_id: str, fields: Mapping[Any, Any]) -> None:
+    def filed(self, claim: Claim, report_id: str, now: float) -> None:
+        """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
+        fields: dict[Any, Any] = {"marker": claim.marker, "owner": claim.owner, "state": "filed", "reason": ""}
+        key = self._key(claim.account_id)
         with self._redis.pipeline() as pipe:
-            pipe.hset(self._key(account_id), mapping=fields)
-            pipe.expire(self._key(account_id), CLAIM_TTL_S)
+            pipe.hset(key, mapping={**fields, "report_id": report_id, "changed_at": repr(now)})
+            pipe.expire(key, CLAIM_TTL_S)
             pipe.execute()
+
+    @_ours
+    def failed(self, claim: Claim, reason: str, now: float) -> None:
+        """See the port."""
+        self._fail(keys=[self._key(claim.account_id)], args=[claim.owner, reason, repr(now), CLAIM_TTL_S])
+
+
+def _claim(account_id: str, fields: dict[str, str]) -> Claim:
+    return Claim(
+        account_id=account_id,
+        marker=fields["marker"],
+        state=fields["state"],  # type: ignore[arg-type]  # written by RedisClaims alone
+        changed_at=float(fields["changed_at"]),
+        owner=fields.get("owner", ""),
+        report_id=fields.get("report_id", ""),
+        reason=fields.get("reason", ""),
+    )
 
 
 class RedisCursors(_InRedis):

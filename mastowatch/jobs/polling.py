@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.errors import BudgetExhausted
 from mastowatch.jobs.context import Context
+from mastowatch.jobs.queues import is_id
 from mastowatch.logs import event
 from mastowatch.ports.types import Account, Origin
 
@@ -106,7 +107,7 @@ class _Poll:
     def _close_gap(self, newest: tuple[Account, ...]) -> None:
         """Walk up from the head until it meets the newest page, saving each step."""
         cursors, lowest = self.context.cursors, _number(_lowest(newest))
-        head = cursors.get(self.head)
+        head = self._cursor(self.head)
         if head is None or _number(head) >= lowest:
             cursors.set(self.head, _highest(newest))
             return
@@ -131,7 +132,7 @@ class _Poll:
         for _ in range(self.context.settings.sweep_pages_per_poll):
             if not self._may_go_on():
                 return
-            page = self.context.mastodon("sweep").accounts_below(self.origin, cursors.get(self.sweep_at) or top)
+            page = self.context.mastodon("sweep").accounts_below(self.origin, self._cursor(self.sweep_at) or top)
             _hand_on(self.context, page.accounts, self.progress)
             self.progress.swept_pages += 1
             if not page.accounts or not page.full:
@@ -139,6 +140,11 @@ class _Poll:
                 self.context.tally.add(f"sweeps_{self.origin}")
                 return
             cursors.set(self.sweep_at, _lowest(page.accounts))
+
+    def _cursor(self, name: str) -> str | None:
+        """Return a saved cursor; one that is no id would end every poll, so it is taken for none."""
+        saved = self.context.cursors.get(name)
+        return saved if saved is not None and is_id(saved) else None
 
     def _may_go_on(self) -> bool:
         self.context.ensure_running()
@@ -150,7 +156,7 @@ class _Poll:
 
 def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) -> None:
     """Queue the judgement of those that a rule wants to see and that have changed since the last one."""
-    seen = [account for account in accounts if not account.suspended]
+    seen = [account for account in accounts if not account.suspended and is_id(account.id)]
     now = datetime.fromtimestamp(context.clock(), UTC)
     wanted = [account for account in seen if not account.staff and context.rules.screen(account, now)]
     known = context.judged.fingerprints(account.id for account in wanted)

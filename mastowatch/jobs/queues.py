@@ -19,7 +19,8 @@ from mastowatch.reliable.queue import enqueue_once
 from mastowatch.reliable.serializer import JsonQueue
 
 HIGH, DEFAULT, LOW = QUEUES
-_ID = re.compile(r"[0-9]{1,20}")
+# Without leading zeros: "01" would be another job and another lock for the same account.
+_ID = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 # Back-off in seconds: a restart of Mastodon takes about a minute, an upgrade a few.
 _BACK_OFF = [10, 60, 300]
 
@@ -51,9 +52,14 @@ class TaskSpec:
         return {name: _checked_id(name, arguments.get(name)) for name in self.arguments}
 
 
+def is_id(text: str) -> bool:
+    """Tell whether ``text`` is an id of Mastodon: up to 20 digits."""
+    return _ID.fullmatch(text) is not None
+
+
 def _checked_id(name: str, value: object) -> str:
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not _ID.fullmatch(text):
+    if not is_id(text):
         raise ValueError(f"{name}: must be a Mastodon id, 1 to 20 digits")
     return text
 

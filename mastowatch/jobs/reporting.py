@@ -73,7 +73,7 @@ def _report(context: Context, judgement: Judgement) -> tuple[CaseOutcome, str, s
     if claim.state == "sent":
         found = _look_up(context, claim)
         if found is not None:
-            context.claims.filed(account_id, found.report_id, context.clock())
+            context.claims.filed(claim, found.report_id, context.clock())
             context.tally.add(metrics.REPORTS_FOUND)
             return "filed", found.report_id, claim.marker
     return _send(context, judgement, claim)
@@ -93,20 +93,21 @@ def _look_up(context: Context, claim: Claim) -> Receipt | None:
 def _send(context: Context, judgement: Judgement, claim: Claim) -> tuple[CaseOutcome, str, str]:
     context.ensure_running()
     account_id, now = judgement.account.id, context.clock()
-    if not context.claims.send(account_id, uuid.uuid4().hex, now, expect=claim):
+    sent = context.claims.send(claim, uuid.uuid4().hex, now)
+    if sent is None:
         raise FilingInDoubt(f"another worker files the report on account {account_id}", now + SETTLE_S)
     try:
         receipt = _file(context, _request(context, judgement, claim.marker))
     except BudgetExhausted as error:
         # Not sent, or answered with 429: nothing was filed, so nothing needs to be looked up later.
-        context.claims.failed(account_id, str(error), context.clock())
+        context.claims.failed(sent, str(error), context.clock())
         raise
     except (MastodonNotFound, MastodonRefused) as error:
-        context.claims.failed(account_id, str(error), context.clock())
+        context.claims.failed(sent, str(error), context.clock())
         context.tally.add(metrics.REPORTS_REFUSED)
         event(log, logging.WARNING, "report_refused", account_id=account_id, reason=str(error))
         return ("gone" if isinstance(error, MastodonNotFound) else "refused"), "", claim.marker
-    context.claims.filed(account_id, receipt.report_id, context.clock())
+    context.claims.filed(sent, receipt.report_id, context.clock())
     context.tally.add(metrics.REPORTS_FILED)
     return "filed", receipt.report_id, claim.marker
 

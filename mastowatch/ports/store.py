@@ -22,16 +22,16 @@ class Claims(Protocol):
         """Return the existing claim, or plan a new one with ``marker``, in one atomic step."""
         ...
 
-    def send(self, account_id: str, owner: str, now: float, *, expect: Claim) -> bool:
-        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; False when someone else was first."""
+    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
+        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; None when someone else was first."""
         ...
 
-    def filed(self, account_id: str, report_id: str, now: float) -> None:
-        """Record that Mastodon has the report."""
+    def filed(self, claim: Claim, report_id: str, now: float) -> None:
+        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now."""
         ...
 
-    def failed(self, account_id: str, reason: str, now: float) -> None:
-        """Record that Mastodon refused the report; nothing was filed."""
+    def failed(self, claim: Claim, reason: str, now: float) -> None:
+        """Record that nothing was filed, unless another owner has taken over since or has filed it."""
         ...
 
 

@@ -7,15 +7,18 @@ retries, or it fails with a text that says what happened. A job that has ended i
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from redis import Redis
-from rq.exceptions import DeserializationError, NoSuchJobError
+from redis.exceptions import RedisError
+from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.utils import as_text
 
 from mastowatch.logs import event
-from mastowatch.reliable.taking import TAKERS, taken_key
+from mastowatch.reliable.refusal import set_aside
+from mastowatch.reliable.taking import TAKERS, forget_taker, held_by, taken_key
 
 if TYPE_CHECKING:
     from mastowatch.reliable.worker import ReliableWorker
@@ -42,8 +45,7 @@ def recover_dead(worker: ReliableWorker) -> int:
         if name == worker.name or redis.exists(f"rq:worker:{name}"):
             continue
         count += settle(worker, name, "its worker died")
-        if not redis.exists(taken_key(name)):
-            redis.srem(TAKERS, name)
+        forget_taker(redis, name)
     return count
 
 
@@ -51,8 +53,7 @@ def settle(worker: ReliableWorker, holder: str, what_happened: str) -> int:
     """Settle every job in the hand of ``holder``; return how many went back or were retried."""
     redis = worker.connection
     count = 0
-    for raw in redis.lrange(taken_key(holder), 0, -1):
-        job_id = as_text(raw)
+    for job_id in held_by(redis, holder):
         status = _status(redis, job_id)
         if status in (JobStatus.QUEUED, JobStatus.STARTED):
             count += _bring_back(worker, holder, job_id, status, what_happened)
@@ -85,10 +86,14 @@ def _bring_back(worker: ReliableWorker, holder: str, job_id: str, status: str, w
 def _retry_or_fail(worker: ReliableWorker, origin: str, job_id: str, what_happened: str) -> None:
     try:
         job: Job = worker.job_class.fetch(job_id, connection=worker.connection, serializer=worker.serializer)
-    except (NoSuchJobError, DeserializationError):
+        queue = worker.queue_class(origin, connection=worker.connection, serializer=worker.serializer)
+        worker.handle_job_failure(job, queue, exc_string=f"The job had begun when {what_happened}.")
+    except NoSuchJobError:
         return
-    queue = worker.queue_class(origin, connection=worker.connection, serializer=worker.serializer)
-    worker.handle_job_failure(job, queue, exc_string=f"The job had begun when {what_happened}.")
+    except RedisError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
+        set_aside(worker.connection, job_id, origin, f"its record can't be read: {type(error).__name__}", time.time())
 
 
 def _forget_executions(redis: Redis, origin: str, job_id: str) -> None:

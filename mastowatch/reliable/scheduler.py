@@ -104,7 +104,7 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
         if not self.leading:
             self._next_assert = 0.0
             return 0
-        if now >= self._next_assert:
+        if now >= self._next_assert or self._next_assert > now + ASSERT_S:  # the clock was ahead
             self.assert_schedules(now)
             self._next_assert = now + ASSERT_S
         return self._queue_due(now) + self._release_delayed(now)
@@ -114,7 +114,7 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
         Touches only our own ids. A job that is planned as it should be keeps its next run, unless ``afresh``.
         """
-        wanted = [one for one in self.recurring if afresh or not self._as_planned(one)]
+        wanted = [one for one in self.recurring if afresh or not self._as_planned(one, now)]
         for one in wanted:
             self._plan(one, now)
         if wanted:
@@ -137,8 +137,10 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
             pipe.expire(self.key, 60)
             pipe.execute()
 
-    def _as_planned(self, one: Recurring) -> bool:
-        if self.connection.zscore(self.scheduled_jobs_key, one.id) is None:
+    def _as_planned(self, one: Recurring, now: float) -> bool:
+        due = self.connection.zscore(self.scheduled_jobs_key, one.id)
+        # Planned further off than one interval: a clock was ahead, and polls would stop until it is caught up.
+        if due is None or due > now + one.every_s + 1:
             return False
         try:
             job = JsonJob.fetch(one.id, connection=self.connection)

@@ -32,6 +32,7 @@ from rq.worker_registration import clean_worker_registry
 from mastowatch.logs import event, set_job_id
 from mastowatch.reliable.lock import OwnedLock
 from mastowatch.reliable.recovery import recover_dead, settle
+from mastowatch.reliable.refusal import set_aside
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.taking import Taker
 
@@ -126,6 +127,14 @@ class ReliableWorker(Worker):
 
         Raises redis.exceptions.RedisError when Redis is away; call again later, nothing is lost.
         """
+        try:
+            return self._step()
+        except RedisError:
+            # Whatever is in hand stays there and is settled as soon as Redis answers again.
+            self._hand_in_doubt = True
+            raise
+
+    def _step(self) -> bool:
         self._keep_registered()
         self._maintain_now_and_then()
         self._alive()
@@ -150,16 +159,25 @@ class ReliableWorker(Worker):
 
     def _keep_registered(self) -> None:
         if self._clock() >= self._next_beat:
-            if not self.connection.exists(self.key):
+            if not self._registered():
                 self._register()
             self.heartbeat()
+            # No job runs here, so nothing should be in hand: a Redis restored from a snapshot may say otherwise.
+            self._hand_in_doubt = self._hand_in_doubt or bool(self._taker.held())
             self._next_beat = self._clock() + BEAT_S
         if self._hand_in_doubt:
             settle(self, self.name, "the connection to Redis was lost")
             self._hand_in_doubt = False
 
+    def _registered(self) -> bool:
+        # Not by the key alone: RQ's heartbeat makes one of its own, without a birth and in no set of workers.
+        with self.connection.pipeline(transaction=False) as pipe:
+            pipe.hexists(self.key, "birth")
+            pipe.sismember(self.redis_workers_keys, self.key)
+            return all(pipe.execute())
+
     def _register(self) -> None:
-        self._taker.register()
+        self.connection.delete(self.key)
         self._set_ip_address(self.connection)
         self.register_birth()
         if self._labels:
@@ -171,7 +189,7 @@ class ReliableWorker(Worker):
 
     def _open_for_work(self) -> bool:
         if self._clock() >= self._next_look:
-            self._open = not is_suspended(self.connection, self) and self._may_take()
+            self._open = not is_suspended(self.connection) and self._may_take()
             self._next_look = self._clock() + LOOK_S
             self._tell_whether_open()
         return self._open
@@ -199,32 +217,32 @@ class ReliableWorker(Worker):
             if job is not None:
                 self.execute_job(job, queue)
             self._settle_or_let_go(job_id, queue)
-        except RedisError:
-            self._hand_in_doubt = True  # the job stays in hand and is settled as soon as Redis answers again
-            raise
         finally:
             self.executions.clear()
             set_job_id(None)
 
     def _fetch(self, job_id: str, queue: Queue) -> Job | None:
+        """Return the job, or None for one that is canceled or that was set aside as it can't be read."""
         try:
             job: Job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
-        except NoSuchJobError:
-            return None
-        if job.get_status(refresh=False) == JobStatus.CANCELED:
-            return None
-        try:
+            if job.get_status(refresh=False) == JobStatus.CANCELED:
+                return None
             job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
+        except RedisError:
+            raise
+        except NoSuchJobError:
+            if self.connection.exists(f"rq:job:{job_id}"):
+                set_aside(self.connection, job_id, queue.name, "its record is incomplete", time.time())
+            return None
         except DeserializationError:
-            self._refuse(job, queue)
+            reason = "its data is no JSON (a pickle is never read)"
+            set_aside(self.connection, job_id, queue.name, reason, time.time())
+            return None
+        except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
+            reason = f"its record can't be read: {type(error).__name__}"
+            set_aside(self.connection, job_id, queue.name, reason, time.time())
             return None
         return job
-
-    def _refuse(self, job: Job, queue: Queue) -> None:
-        """Fail a job that is no JSON. It is never unpickled, and its data stays as it is for whoever looks."""
-        event(log, logging.ERROR, "job_refused", job_id=job.id, queue=queue.name, reason="its data is no JSON")
-        job.retries_left = None
-        self.handle_job_failure(job, queue, exc_string="Refused: the job's data is no JSON (a pickle is never read).")
 
     def _settle_or_let_go(self, job_id: str, queue: Queue) -> None:
         raw = self.connection.hget(f"rq:job:{job_id}", "status")

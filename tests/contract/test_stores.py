@@ -45,31 +45,51 @@ def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
 def test_of_two_who_would_send_the_same_claim_only_one_may(make):
     claims = make("Claims")
     planned = claims.plan("1", "aaaa", NOW)
-    assert claims.send("1", "worker-1", NOW + 1, expect=planned)
-    assert not claims.send("1", "worker-2", NOW + 1, expect=planned)
-    assert claims.get("1") == replace(planned, state="sent", owner="worker-1", changed_at=NOW + 1)
+    sent = claims.send(planned, "worker-1", NOW + 1)
+    assert sent == claims.get("1") == replace(planned, state="sent", owner="worker-1", changed_at=NOW + 1)
+    assert claims.send(planned, "worker-2", NOW + 1) is None
+    assert claims.get("1") == sent
 
 
 def test_a_claim_that_was_sent_may_be_sent_again_by_who_saw_its_latest_step(make):
     claims = make("Claims")
-    claims.send("1", "worker-1", NOW, expect=claims.plan("1", "aaaa", NOW))
-    seen = claims.get("1")
-    assert claims.send("1", "worker-2", NOW + 60, expect=seen)
-    assert not claims.send("1", "worker-3", NOW + 61, expect=seen)
+    seen = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    assert claims.send(seen, "worker-2", NOW + 60)
+    assert claims.send(seen, "worker-3", NOW + 61) is None
 
 
 def test_a_claim_that_is_not_there_can_not_be_sent(make):
     planned = make("Claims").plan("1", "aaaa", NOW)
-    assert not make("Claims").send("2", "worker", NOW, expect=replace(planned, account_id="2"))
+    assert make("Claims").send(replace(planned, account_id="2"), "worker", NOW) is None
 
 
 def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
     claims = make("Claims")
-    claims.plan("1", "aaaa", NOW)
-    claims.failed("1", "gone", NOW + 1)
+    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    claims.failed(sent, "gone", NOW + 1)
     assert (claims.get("1").state, claims.get("1").reason, claims.get("1").changed_at) == ("failed", "gone", NOW + 1)
-    claims.filed("1", "77", NOW + 2)
+    claims.filed(sent, "77", NOW + 2)
     assert (claims.get("1").state, claims.get("1").report_id, claims.get("1").reason) == ("filed", "77", "")
+
+
+def test_a_late_refusal_undoes_neither_another_owners_claim_nor_a_report(make):
+    claims = make("Claims")
+    first = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    second = claims.send(first, "worker-2", NOW + 60)
+    claims.failed(first, "late", NOW + 61)
+    assert claims.get("1") == second
+    claims.filed(second, "77", NOW + 62)
+    claims.failed(second, "late", NOW + 63)
+    assert claims.get("1").state == "filed"
+
+
+def test_a_report_is_recorded_whole_even_where_its_claim_was_lost(make):
+    claims = make("Claims")
+    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    fresh = make("Claims")
+    fresh.filed(replace(sent, account_id="9"), "77", NOW + 1)
+    assert fresh.get("9") == fresh.plan("9", "bbbb", NOW + 2)
+    assert (fresh.get("9").state, fresh.get("9").marker, fresh.get("9").report_id) == ("filed", "aaaa", "77")
 
 
 def test_a_cursor_is_kept_until_it_is_cleared(make):

@@ -254,3 +254,99 @@ def test_a_job_that_fails_is_tried_again_after_its_back_off_and_then_fails_for_g
     assert job.get_status(refresh=True) == "failed"
     assert "RuntimeError: no" in job.latest_result().exc_string
     assert redis.hget("rq:totals", "default:failed") == b"1"
+
+
+def registered(redis: Redis, worker: ReliableWorker) -> bool:
+    return redis.sismember("rq:workers", worker.key) and redis.hexists(worker.key, "birth")
+
+
+def test_a_worker_that_redis_forgot_registers_again(redis: Redis):
+    now = [100.0]
+    worker = ReliableWorker(["default"], connection=redis, clock=lambda: now[0])
+    worker.step()
+    assert registered(redis, worker)
+    redis.flushdb()
+    for _ in range(3):  # RQ's own heartbeat makes the key anew, without a birth
+        worker.heartbeat()
+        now[0] += 6
+        worker.step()
+    assert registered(redis, worker)
+    worker.leave()
+
+
+def test_to_take_a_job_is_to_be_known_as_one_who_holds_jobs(redis: Redis, redis_server: str):
+    JsonQueue("default", connection=redis).enqueue(note, redis_server, "x")
+    worker = ReliableWorker(["default"], connection=redis)
+    redis.delete("rq:takers")
+    worker._taker.take()
+    assert redis.smembers("rq:takers") == {worker.name.encode()}
+
+
+def test_what_a_snapshot_put_back_into_the_hand_is_settled_at_the_next_beat(redis: Redis):
+    now = [100.0]
+    worker = ReliableWorker(["default"], connection=redis, may_take=lambda: False, clock=lambda: now[0])
+    worker.step()
+    job = JsonQueue("default", connection=redis).enqueue(fail)
+    redis.lmove("rq:queue:default", f"rq:taken:{worker.name}", "LEFT", "LEFT")
+    now[0] += 6
+    worker.step()
+    assert redis.lrange("rq:queue:default", 0, -1) == [job.id.encode()]
+    assert not redis.exists(f"rq:taken:{worker.name}")
+    worker.leave()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"description": b"\xff\xfe"},
+        {"created_at": "yesterday"},
+        {"timeout": "soon"},
+        {"retries_left": "x"},
+        {"data": b"\x80\x04garbage"},
+        {"status": "odd"},
+    ],
+)
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_damaged_record_ends_as_failed_and_never_ends_a_worker(redis: Redis, redis_server: str, damage, begun):
+    queue = JsonQueue("default", connection=redis)
+    bad = queue.enqueue(note, redis_server, "bad")
+    good = queue.enqueue(note, redis_server, "good")
+    if begun:
+        redis.sadd("rq:takers", "dead")
+        redis.lmove(queue.key, "rq:taken:dead", "LEFT", "LEFT")
+        redis.hset(bad.key, "status", "started")
+    redis.hset(bad.key, mapping=damage)
+    process = start(redis_server, ["default"])
+    wait(lambda: "end good" in notes(redis))
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(20)
+    assert process.exitcode == 0
+    assert good.get_status() == "finished"
+    assert redis.keys("rq:taken:*") == []
+    if not (begun and damage.get("status") == "odd"):  # nobody can tell that this one had begun
+        assert redis.hget(bad.key, "status") == b"failed"
+        assert redis.zscore("rq:failed:default", bad.id) is not None
+    assert "begin bad" not in notes(redis)
+
+
+def test_a_record_of_which_only_a_part_is_left_ends_as_failed(redis: Redis, redis_server: str):
+    redis.hset("rq:job:half", "status", "queued")
+    redis.rpush("rq:queue:default", "half", b"\xff\xfe")
+    process = start(redis_server, ["default"])
+    wait(lambda: redis.hget("rq:job:half", "status") == b"failed")
+    wait(lambda: redis.llen("rq:queue:default") == 0)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(20)
+    assert process.exitcode == 0
+    assert redis.keys("rq:taken:*") == []
+
+
+def test_ticks_go_on_after_a_clock_that_was_ahead(redis: Redis):
+    scheduler = ReliableScheduler(redis, [recurring()], ["default"])
+    scheduler.step(10_000.0)
+    redis.delete("rq:queue:default")
+    redis.hset("rq:job:tick", "status", "finished")
+    for one in (scheduler, ReliableScheduler(redis, [recurring()], ["default"])):
+        one._lock.release()
+        one.step(5_000.0)
+        assert scheduler.next_due() <= 5_031

@@ -313,8 +313,8 @@ def test_two_workers_that_both_hold_the_plan_file_once(redis):
     one = spammer(server)
     world = World(redis, server)
     plan = world.context.claims.plan(one, "aaaaaaaa", START)
-    assert world.context.claims.send(one, "first", START, expect=plan)
-    assert not world.context.claims.send(one, "second", START, expect=plan)
+    assert world.context.claims.send(plan, "first", START)
+    assert world.context.claims.send(plan, "second", START) is None
 
 
 def test_an_account_suspended_between_poll_and_report_ends_quietly(redis):
@@ -384,3 +384,29 @@ def test_what_was_rehearsed_is_judged_again_when_the_settings_change(redis, chan
     assert rehearsing.run(tasks.analyze_and_maybe_report, one)["outcome"] == "rehearsed"
     assert rehearsing.run(tasks.poll_admin_accounts)["handed_on"] == 0
     assert World(redis, server, **{"dry_run": True, **change}).run(tasks.poll_admin_accounts)["handed_on"] == 1
+
+
+def test_a_claim_that_redis_lost_while_mastodon_answered_is_written_whole(redis):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    file_report = server.file_report
+
+    def file_and_lose_redis(request):
+        redis.flushdb()
+        return file_report(request)
+
+    server.file_report = file_and_lose_redis
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
+    assert len(server.reports) == 1
+
+
+@pytest.mark.parametrize("cursor", ["abc", "1" * 21, "-5"])
+def test_a_damaged_cursor_is_taken_for_none(redis, cursor):
+    server = Server(*(account(n) for n in range(1, 9)))
+    world = World(redis, server)
+    world.context.cursors.set("remote:head", cursor)
+    world.context.cursors.set("remote:sweep", cursor)
+    assert world.run(tasks.poll_admin_accounts)["ended"] == "complete"
+    assert world.queued() == {str(number) for number in range(1, 9)}
