@@ -7,10 +7,10 @@ process needs them, so that ``config show`` never holds one.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import ValidationError
 
@@ -88,11 +88,13 @@ def load(environ: Mapping[str, str], file: Path | None = None, overrides: Mappin
 def masked(loaded: Loaded) -> dict[str, str]:
     """Return every value as text by NAME, with a password inside REDIS_URL replaced by ****."""
     shown = loaded.settings.as_text()
-    parts = urlsplit(shown["REDIS_URL"])
-    if parts.password:
-        host = parts.netloc.rpartition("@")[2]
-        shown["REDIS_URL"] = urlunsplit(parts._replace(netloc=f"{parts.username or ''}:****@{host}"))
+    shown["REDIS_URL"] = _without_password(shown["REDIS_URL"])
     return shown
+
+
+def _without_password(url: str) -> str:
+    """Replace all between the user's name and the last @: a password may hold any character, rightly or not."""
+    return re.sub(r"(?s)(://[^:@/]*):.*@", r"\1:****@", url)
 
 
 def _gather(
@@ -130,6 +132,6 @@ def _validate(values: Mapping[str, str], origins: Mapping[str, str]) -> Settings
 
 
 def _complaint(name: str, value: str, origins: Mapping[str, str], allowed: str) -> str:
-    # A password may stand in REDIS_URL, so a wrong one is never repeated.
-    shown = "****" if name == "REDIS_URL" and "@" in value else value
+    # A password may stand before an @ or in the query, so such a value is not repeated.
+    shown = "****" if name == "REDIS_URL" and re.search("[@?]", value) else value
     return f"{origins[name]}: {name}={shown!r} is not allowed; allowed: {allowed}"

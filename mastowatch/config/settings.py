@@ -5,12 +5,16 @@ The example file, the reference page and the code all come from here; a test com
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
+_ACCT = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(@[^@/:\s]+)?", re.ASCII)
 
 QUEUES = ("high", "default", "low")
 
@@ -49,9 +53,14 @@ def _queues(value: object) -> tuple[str, ...]:
 def _redis_url(value: object) -> str:
     url = str(value)
     parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
+    place = parts.path if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in ("redis", "rediss", "unix") or not place or parts.fragment:
         raise ValueError
-    if parts.scheme == "unix" and not parts.path:
+    # redis-py would read a password from the query too, where it is shown; and refuse what it does not know late.
+    if any(name != "db" and not name.startswith("ssl_") for name in parse_qs(parts.query, keep_blank_values=True)):
+        raise ValueError
+    database = parse_qs(parts.query).get("db", [parts.path.strip("/") if parts.scheme != "unix" else ""])[0]
+    if (database and not database.isdigit()) or (parts.scheme != "unix" and parts.port == 0):
         raise ValueError
     return url
 
@@ -62,7 +71,9 @@ def _instance(value: object) -> str:
         return ""
     parts = urlsplit(url)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if not parts.hostname or parts.path or parts.query or parts.username:
+    if not parts.hostname or parts.path or parts.query or parts.fragment or parts.username or parts.port == 0:
+        raise ValueError
+    if not local and not _HOST.fullmatch(parts.hostname.encode("idna").decode()):
         raise ValueError
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ValueError
@@ -86,7 +97,19 @@ def _path(value: object) -> Path:
 
 
 def _accounts(value: object) -> frozenset[str]:
-    return frozenset(word.lstrip("@").lower() for word in _words(value))
+    names = frozenset(word.removeprefix("acct:").lstrip("@").lower() for word in _words(value))
+    if not all(_ACCT.fullmatch(name) for name in names):
+        raise ValueError
+    return names
+
+
+def _domains(value: object) -> frozenset[str]:
+    # In punycode, as Mastodon keeps them; a domain stands for those below it in any case.
+    domains = (word.removeprefix("*.").strip(".").lower().encode("idna").decode() for word in _words(value))
+    found = frozenset(domains)
+    if not all(_HOST.fullmatch(domain) for domain in found):
+        raise ValueError
+    return found
 
 
 def _shown(value: object) -> str:
@@ -100,7 +123,8 @@ def _shown(value: object) -> str:
 _AS_TEXT = PlainSerializer(_shown, return_type=str)
 BindSetting = Annotated[Bind, BeforeValidator(_bind), _AS_TEXT]
 QueuesSetting = Annotated[tuple[str, ...], BeforeValidator(_queues), _AS_TEXT]
-NamesSetting = Annotated[frozenset[str], BeforeValidator(_accounts), _AS_TEXT]
+AccountsSetting = Annotated[frozenset[str], BeforeValidator(_accounts), _AS_TEXT]
+DomainsSetting = Annotated[frozenset[str], BeforeValidator(_domains), _AS_TEXT]
 PathSetting = Annotated[Path | None, BeforeValidator(_path_or_none), _AS_TEXT]
 
 
@@ -159,12 +183,12 @@ class Settings(BaseModel):
     rules_dir: Annotated[Path, BeforeValidator(_path), _AS_TEXT] = _setting(
         Path("/etc/mastowatch/rules.d"), "an absolute path", "Directory of the rules, one TOML file each."
     )
-    exempt_accounts: NamesSetting = _setting(
+    exempt_accounts: AccountsSetting = _setting(
         frozenset(), "names like alice or bob@example.org, with commas between", "Accounts never reported."
     )
-    exempt_domains: NamesSetting = _setting(
+    exempt_domains: DomainsSetting = _setting(
         frozenset(),
-        "domains like example.org, with commas between",
+        "domains like example.org, with commas between, without https://",
         "Domains whose accounts are never reported.",
     )
     poll_admin_accounts_interval: int = _setting(

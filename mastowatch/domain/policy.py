@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mastowatch.domain.text import host_of
+from mastowatch.domain.text import ascii_host, host_of
 from mastowatch.domain.verdict import Verdict
 from mastowatch.ports.types import Account
 
@@ -70,7 +70,7 @@ def _names(account: Account) -> set[str]:
 
 def _domain(account: Account) -> str:
     """Return its domain; this server's own stands in the addresses of its accounts."""
-    return (account.domain or host_of(account.url)).lower()
+    return ascii_host(account.domain) if account.domain else host_of(account.url)
 
 
 def _below(domain: str, parent: str) -> bool:

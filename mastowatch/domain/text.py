@@ -24,6 +24,7 @@ HTML_MAX = 200_000  # bytes, about; of HTML as Mastodon makes it
 PARSED_MAX = 40_000  # of any other HTML: the parser's time grows with the square of the nesting
 TEXT_MAX = 20_000  # characters
 LINKS_MAX = 100
+URL_MAX, HOST_MAX = 2048, 253  # characters; the latter is DNS' own limit
 
 _INLINE = "span|a|strong|b|em|i|u|s|del|code|ruby|rt|rp"
 _BLOCK = "p|br|li|ul|ol|pre|blockquote"
@@ -67,13 +68,15 @@ def read_html(html: str | None, *more: str) -> Text:
         # Not everybody's server makes links of what is one, and people can copy it all the same.
         links = _BARE_LINK.findall(plain)[:LINKS_MAX]
     folded, lookalikes = fold_with_lookalikes(plain)
+    folded = folded[:TEXT_MAX]  # some letters fold to eighteen
     return Text(plain, folded, tuple(links), _hosts(links) if links else (), lookalikes)
 
 
 def host_of(url: str) -> str:
     """Return the host of ``url`` as ``ascii_host`` gives it, or "" where there is none."""
-    found = _HOST.match(url)
-    return ascii_host(found[1]) if found else ""
+    found = _HOST.match(_clean(url[:URL_MAX]))
+    # A longer name can't be looked up, and takes long to fold.
+    return ascii_host(found[1]) if found and len(found[1]) <= HOST_MAX else ""
 
 
 def ascii_host(host: str) -> str:

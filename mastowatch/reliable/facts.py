@@ -72,8 +72,10 @@ def _ages(redis: Redis, first_ids: Sequence[Any], now: float) -> list[float]:
 def _age(raw: bytes | None, now: float) -> float:
     if not raw:
         return 0.0
-    text = as_text(raw).replace("Z", "+00:00")
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(as_text(raw))
+    except ValueError:  # a damaged record must not take the whole page with it
+        return 0.0
     return max(0.0, now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 

@@ -10,6 +10,7 @@ from mastowatch.jobs.context import View
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.web import health, problems
 from mastowatch.web.auth import KeyGuard
+from mastowatch.web.bodies import BodyLimit
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
 
 _ABOUT = """See, cancel, requeue and trigger MastoWatch's jobs.
@@ -30,6 +31,7 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
         """How MastoWatch is; needs no key."""
         return health.answer(view, response)
 
+    app.add_middleware(BodyLimit)
     # The last one added is the outermost: headers stand on the guard's refusals too.
     app.add_middleware(KeyGuard, api_key=api_key, open_paths=("/healthz",))
     app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": NOTHING_LOADS})

@@ -27,6 +27,8 @@ class Problem(JSONResponse):
 
 def problem(path: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Problem:
     """Return the response; ``path`` is the one asked for."""
+    # What was asked for may hold what no answer can: a lone surrogate.
+    detail = detail.encode("utf-8", "replace").decode()
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
     return Problem(body, status_code=status, headers=headers)
 

@@ -462,3 +462,19 @@ def a_server(url: str, path: Path, port: int):
         str(port),
         KEY,
     )
+
+
+def test_a_body_larger_than_any_of_ours_is_refused(client):
+    answer = client.post("/jobs/trigger/analyze_and_maybe_report", content=b'{"account_id": "' + b"1" * 70_000 + b'"}')
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_argument_that_no_answer_can_repeat_is_refused_as_any_other(client):
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/jobs/trigger/poll_admin_accounts", content=b'{"\\ud800": "1"}', headers=headers)
+    assert answer.status_code == 422
+
+
+def test_ids_with_leading_zeros_are_refused_as_they_would_be_another_job(client):
+    assert client.post("/jobs/trigger/analyze_and_maybe_report", json={"account_id": "001"}).status_code == 422

@@ -107,3 +107,54 @@ def test_every_setting_says_what_is_allowed_and_what_it_is_for():
     for name, _, allowed, about in Settings.table():
         assert allowed, name
         assert about, name
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:p@ss/w#rd@h:6379/1", None),
+        ("redis://:hunter2@h/1", "redis://:****@h/1"),
+        ("redis://h/1?password=hunter2", None),
+        ("redis://h/1?foo=bar", None),
+        ("redis://h:abc/1", None),
+        ("redis://h/x", None),
+        ("unix:///x?db=y", None),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        ("rediss://h:6380/1?ssl_cert_reqs=none", "rediss://h:6380/1?ssl_cert_reqs=none"),
+    ],
+)
+def test_a_redis_url_is_usable_and_shows_no_password_or_is_refused_without_repeating_it(write, url, shown):
+    if shown is not None:
+        assert masked(load({"REDIS_URL": url}, write("")))["REDIS_URL"] == shown
+        return
+    with pytest.raises(ConfigError) as caught:
+        load({"REDIS_URL": url}, write(""))
+    assert "hunter2" not in str(caught.value)
+    assert "w#rd" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://ex ample", "https://h:99999", "https://h#f", "https://h/path", "https://-h"])
+def test_an_instance_base_that_is_no_address_is_refused(write, url):
+    with pytest.raises(ConfigError, match="INSTANCE_BASE"):
+        load({"INSTANCE_BASE": url}, write(""))
+
+
+def test_exemptions_are_taken_as_people_write_them(write):
+    environ = {"EXEMPT_ACCOUNTS": "@Alice, acct:bob@x.example", "EXEMPT_DOMAINS": "*.x.example, Bücher.example."}
+    settings = load(environ, write("")).settings
+    assert settings.exempt_accounts == {"alice", "bob@x.example"}
+    assert settings.exempt_domains == {"x.example", "xn--bcher-kva.example"}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"EXEMPT_DOMAINS": "https://x.example"},
+        {"EXEMPT_DOMAINS": "x.example:443"},
+        {"EXEMPT_ACCOUNTS": "https://x.example/@a"},
+        {"EXEMPT_ACCOUNTS": "a@b@c"},
+    ],
+)
+def test_exemptions_that_could_never_match_are_refused(write, environ):
+    with pytest.raises(ConfigError, match="EXEMPT_"):
+        load(environ, write(""))

@@ -141,3 +141,14 @@ def test_the_host_of_a_link_is_what_a_browser_goes_to(url, host):
 
 def test_a_host_no_dns_knows_is_compared_as_written():
     assert ascii_host("é" * 100) == "é" * 100
+
+
+def test_a_post_that_is_made_to_take_long_is_cut_short():
+    long_host = "".join(f'<a href="https://{"ü" * 1900}{n}.example/">x</a>' for n in range(100))
+    assert read_html(long_host).hosts == ()
+    assert len(read_html("\ufdfa" * 20_000).folded) <= TEXT_MAX
+
+
+def test_a_lone_surrogate_in_a_link_reaches_no_host():
+    text = read_html('<a href="https://a\ud800b.example/">x</a>')
+    assert all(host.encode() for host in text.hosts)

@@ -1,0 +1,46 @@
+"""Refuses a body larger than any of ours before it is read: arguments are a few ids."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mastowatch.web.problems import problem
+
+LIMIT = 64 * 1024
+
+
+class BodyLimit:
+    """Hands at most LIMIT bytes of a request's body on to ``app``, once they are all there; answers 413 to more."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        first = await _whole(receive)
+        if first is None:
+            told = f"the body is larger than {LIMIT} bytes"
+            await problem(scope["path"], 413, "Content Too Large", told)(scope, receive, send)
+            return
+        waiting = [first]
+
+        async def replayed() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, replayed, send)
+
+
+async def _whole(receive: Receive) -> Message | None:
+    """Return the whole body in one message, or None as soon as it is too large; a client that leaves, as it is."""
+    body = b""
+    while len(body) <= LIMIT:
+        message = await receive()
+        if message["type"] != "http.request":
+            return message
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return {"type": "http.request", "body": body, "more_body": False} if len(body) <= LIMIT else None
+    return None
