@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from mastowatch.reliable.serializer import JsonQueue
 from tests.redis_server import free_port, private_redis
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +150,20 @@ def test_the_scheduler_queues_the_recurring_jobs_and_the_worker_runs_them(start,
         time.sleep(0.1)
     assert worker.stop() == 0
     assert scheduler.stop() == 0
+
+
+def test_sigterm_lets_the_job_at_hand_finish_and_leaves_the_next_on_its_queue(start, redis: Redis, redis_server):
+    queue = JsonQueue("default", connection=redis)
+    first, second = queue.enqueue("time.sleep", 1.5), queue.enqueue("time.sleep", 0)
+    unit = start(redis_server, "worker")
+    deadline = time.monotonic() + 15
+    while first.get_status(refresh=True) != "started":
+        assert time.monotonic() < deadline, unit.log.read_text()
+        time.sleep(0.02)
+    assert unit.stop() == 0
+    assert first.get_status(refresh=True) == "finished"
+    assert queue.job_ids == [second.id]
+    assert redis.smembers("rq:workers") == redis.smembers("rq:takers") == set()
 
 
 @pytest.mark.parametrize(
