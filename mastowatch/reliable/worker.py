@@ -231,18 +231,16 @@ class ReliableWorker(Worker):
         except RedisError:
             raise
         except NoSuchJobError:
-            if self.connection.exists(f"rq:job:{job_id}"):
-                set_aside(self.connection, job_id, queue.name, "its record is incomplete", time.time())
-            return None
+            reason = "its record is incomplete" if self.connection.exists(f"rq:job:{job_id}") else ""
         except DeserializationError:
             reason = "its data is no JSON (a pickle is never read)"
-            set_aside(self.connection, job_id, queue.name, reason, time.time())
-            return None
         except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
             reason = f"its record can't be read: {type(error).__name__}"
+        else:
+            return job
+        if reason:
             set_aside(self.connection, job_id, queue.name, reason, time.time())
-            return None
-        return job
+        return None
 
     def _settle_or_let_go(self, job_id: str, queue: Queue) -> None:
         raw = self.connection.hget(f"rq:job:{job_id}", "status")
