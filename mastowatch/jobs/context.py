@@ -1,7 +1,7 @@
 """Introduces the domain to the adapters: the one place that knows both. Made once a process, handed down.
 
 A job carries ids only, so the functions in ``tasks`` find their world here: the process puts its Context in
-force with ``use``, and a test puts one made of memory adapters in force the same way.
+force with ``put``, a test for the length of a block with ``use``.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def connect(loaded: Loaded) -> Redis:
     return client
 
 
-def _database(url: str) -> int | None:
+def _database(url: str) -> int:
     parts = urlsplit(url)
     text = parts.path.strip("/") if parts.scheme != "unix" else parts.query.partition("db=")[2]
     return int(text) if text.isdigit() else 0
@@ -151,7 +151,7 @@ def read_rule_documents(directory: Path) -> tuple[list[tuple[str, dict[str, Any]
     return rule_files.read_what_can_be(directory)
 
 
-def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context:
+def build(loaded: Loaded, redis: Redis) -> Context:
     """Return the Context of a process that works; makes no request and opens no connection.
 
     The Mastodon client is made at the first use, which is after the worker has forked.
@@ -161,7 +161,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
     return Context(
         settings=settings,
-        rules=rules if rules is not None else load_rules(settings.rules_dir),
+        rules=load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
         claims=redis_store.RedisClaims(redis),

@@ -118,10 +118,6 @@ class Jobs:
         """Return how the queues stand; ``now`` is epoch seconds."""
         return queue_facts(self._redis, QUEUES, now)
 
-    def new_status(self, status_id: str) -> bool:
-        """Queue the judgement of a new post's author; False if it is queued already."""
-        return self.submit("process_new_status", {"status_id": status_id}) is not None
-
 
 def get_queue(name: str, redis: Redis) -> JsonQueue:
     """Return the queue called ``name``."""

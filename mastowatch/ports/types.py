@@ -134,7 +134,7 @@ class Claim:
     reason: str = ""
 
 
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "pending"]
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,6 @@ class Notifier:
         # Half the limit is what sd_watchdog_enabled(3) advises; a quarter forgives a slow moment.
         self._feed_every = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / 4
 
-    @property
-    def feed_every_s(self) -> float:
-        """Seconds between two feedings of the watchdog; 0 where none is set."""
-        return self._feed_every
-
     def ready(self, status: str) -> None:
         """Say that the process does its work."""
         self._status = status
