@@ -262,25 +262,25 @@ def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
 class RedisSwitches(_InRedis):
     """``mastowatch:switch:panic_stop``: a hash with ``by`` and ``at`` while it is on, absent while it is off."""
 
-    _PANIC = "mastowatch:switch:panic_stop"
+    PANIC_KEY = "mastowatch:switch:panic_stop"
 
     @_ours
     def panic_stop(self) -> bool:
         """See the port."""
-        return bool(self._redis.exists(self._PANIC))
+        return bool(self._redis.exists(self.PANIC_KEY))
 
     @_ours
     def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
         """See the port."""
         if on:
-            self._redis.hset(self._PANIC, mapping={"by": by, "at": repr(now)})
+            self._redis.hset(self.PANIC_KEY, mapping={"by": by, "at": repr(now)})
         else:
-            self._redis.delete(self._PANIC)
+            self._redis.delete(self.PANIC_KEY)
 
     @_ours
     def describe_panic_stop(self) -> str:
         """See the port."""
-        fields = _texts(self._redis.hgetall(self._PANIC))
+        fields = _texts(self._redis.hgetall(self.PANIC_KEY))
         if not fields:
             return "off"
         return f"on since {datetime.fromtimestamp(float(fields['at']), UTC):%Y-%m-%d %H:%M:%S} UTC by {fields['by']}"

@@ -234,6 +234,27 @@ class Settings(BaseModel):
     worker_queues: QueuesSetting = _setting(
         QUEUES, "some of high,default,low, most urgent first", "Queues that a worker serves, in this order."
     )
+    worker_jobs_per_process: int = _setting(
+        1000,
+        "a number of jobs, 1 to 1000000",
+        "After so many jobs the process that a worker runs its jobs in is replaced by a new one.",
+        ge=1,
+        le=1000000,
+    )
+    worker_memory_limit: int = _setting(
+        512,
+        "MiB, 64 to 65536",
+        "Past so much memory that process is replaced after the job at hand; past twice as much it is killed.",
+        ge=64,
+        le=65536,
+    )
+    worker_stop_timeout: int = _setting(
+        320,
+        _SECONDS.format(1, 3600),
+        "So long a worker that is told to stop waits for the job at hand; then it puts the job back on its queue.",
+        ge=1,
+        le=3600,
+    )
     result_ttl: int = _setting(
         3600, _SECONDS.format(60, 604800), "How long a finished job's record is kept.", ge=60, le=604800
     )

@@ -33,6 +33,8 @@ from mastowatch.ports import store
 from mastowatch.ports.mastodon import Mastodon, Purpose
 
 log = logging.getLogger(__name__)
+# While one of these keys exists, no job is taken: looked at in the same step that takes one.
+GATES = (redis_store.RedisSwitches.PANIC_KEY,)
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from redis import Redis
 
-from mastowatch.errors import Stopped
-from mastowatch.jobs.context import Context
+from mastowatch.jobs.context import GATES, Context
 from mastowatch.jobs.queues import get_queue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
 
@@ -23,20 +22,17 @@ def create_worker(
     alive: Callable[[], None] | None = None,
 ) -> ReliableWorker:
     """Return a worker that serves ``queues`` in this order and takes nothing while the panic stop is on."""
-
-    def may_take() -> bool:
-        try:
-            context.ensure_running()
-        except Stopped:
-            return False
-        return True
-
+    settings = context.settings
     return ReliableWorker(
         queues,
         connection=redis,
         name=fresh_name(instance),
-        may_take=may_take,
+        gates=GATES,
+        may_take=lambda: not settings.panic_stop,
         alive=alive or (lambda: None),
         # The dashboard shows what is in force here, where reports are filed, not in its own settings.
-        labels={"dry_run": str(context.settings.dry_run).lower()},
+        labels={"dry_run": str(settings.dry_run).lower()},
+        horse_jobs=settings.worker_jobs_per_process,
+        horse_mib=settings.worker_memory_limit,
+        stop_s=settings.worker_stop_timeout,
     )

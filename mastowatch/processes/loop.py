@@ -28,11 +28,15 @@ def _nothing() -> None:
     return None
 
 
+def _yes() -> bool:
+    return True
+
+
 class Loop:
     """Runs ``step`` until SIGTERM or SIGINT; SIGHUP calls ``reload`` between two steps.
 
-    ``describe`` gives the STATUS for an admin. A second SIGTERM does nothing more: systemd's stop time-out ends
-    what won't end by itself.
+    ``describe`` gives the STATUS for an admin. ``on_stop`` is called at each SIGTERM or SIGINT, in the signal's
+    handler; after the first the loop goes on turning until ``finished`` says so.
     """
 
     def __init__(
@@ -44,8 +48,10 @@ class Loop:
         idle_s: float,
         reload: Callable[[], None] = _nothing,
         on_stop: Callable[[], None] = _nothing,
+        finished: Callable[[], bool] = _yes,
     ) -> None:
         self._step, self._describe, self._reload, self._on_stop = step, describe, reload, on_stop
+        self._finished = finished
         self._notifier, self._idle_s = notifier, idle_s
         self._stopping = self._reload_wanted = False
         self._away_since: float | None = None
@@ -57,9 +63,14 @@ class Loop:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._hang_up)
         self._notifier.ready("Starting")
-        while not self._stopping:
+        told = False
+        while not (self._stopping and self._finished()):
+            if self._stopping and not told:
+                self._notifier.stopping()
+                told = True
             self._turn()
-        self._notifier.stopping()
+        if not told:
+            self._notifier.stopping()
 
     def _turn(self) -> None:
         if self._reload_wanted:

@@ -1,4 +1,4 @@
-"""``mastowatch worker``: runs jobs from its queues, one at a time, in a forked process each."""
+"""``mastowatch worker``: runs jobs from its queues, one at a time, in a process of their own that it watches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from mastowatch.processes.notify import Notifier
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 0.1
-
 
 def run(loaded: Loaded, *, instance: str = "") -> None:
     """Serve the queues in the settings until SIGTERM; then finish the job at hand and leave.
@@ -30,17 +28,19 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
     notifier = Notifier()
     queues = loaded.settings.worker_queues
     worker = create_worker(redis, context, queues, instance=instance, alive=notifier.alive)
-    done = 0
 
     def step() -> bool:
-        nonlocal done
-        worked = worker.step()
-        done += worked
-        return worked
+        worker.step()  # waits by itself
+        return True
 
     def describe() -> str:
         rules = len(contexts.current().rules)
-        return f"{worker.condition}; {done} jobs done; queues {', '.join(queues)}; {rules} rules"
+        state = f"stopping; {worker.condition}" if worker.stopping else worker.condition
+        return f"{state}; {worker.jobs_done} jobs done; queues {', '.join(queues)}; {rules} rules"
+
+    def reload() -> None:
+        reload_rules(loaded)
+        worker.renew_horse()  # it has the old rules
 
     event(
         log,
@@ -58,12 +58,13 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
         step,
         notifier=notifier,
         describe=describe,
-        idle_s=IDLE_S,
-        reload=lambda: reload_rules(loaded),
+        idle_s=0.0,
+        reload=reload,
         on_stop=worker.request_stop,
+        finished=lambda: worker.stopped,
     ).run()
     worker.leave()
-    event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=done)
+    event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=worker.jobs_done)
 
 
 def reload_rules(loaded: Loaded) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from redis import Redis
 from rq.utils import as_text
 
-from mastowatch.reliable.worker import TOTALS
+from mastowatch.reliable.scripts import TOTALS
 
 _REGISTRIES = ("wip", "finished", "failed", "scheduled", "deferred", "canceled")
 

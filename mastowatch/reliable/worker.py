@@ -1,7 +1,9 @@
-"""An RQ worker that loses no job: atomic take, a hand that outlives it, and a stop that only sets a flag.
+"""An RQ worker that loses no job: the parent, which registers, watches its horse, and brings back what others lost.
 
-What stock RQ 3.0 does otherwise: it pops from several queues into nothing but memory, raises out of a signal
-handler between take and start, and keeps its recovery locked for up to 15 minutes after a worker died.
+The parent never runs a job and never reads one, so nothing in a job can end it. Its horse (``horse``) takes jobs and
+runs them; what both know stands on a ``slate``. What stock RQ 3.0 does otherwise: it pops from several queues into
+nothing but memory, raises out of a signal handler between take and start, forks for every job, and keeps its recovery
+locked for up to 15 minutes after a worker died.
 """
 
 from __future__ import annotations
@@ -13,37 +15,40 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
-from redis import Redis
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Worker
-from rq.exceptions import DeserializationError, NoSuchJobError
-from rq.executions import Execution
-from rq.job import Job, JobStatus
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq.job_lifecycle import call_exception_handlers
 from rq.queue import Queue
-from rq.registry import clean_registries
 from rq.serializers import JSONSerializer
-from rq.suspension import is_suspended
-from rq.utils import as_text
+from rq.utils import as_text, utcformat
 from rq.worker import WorkerStatus
-from rq.worker_registration import clean_worker_registry
 
-from mastowatch.logs import event, set_job_id
-from mastowatch.reliable.lock import OwnedLock
-from mastowatch.reliable.recovery import recover_dead, settle
-from mastowatch.reliable.refusal import set_aside
+from mastowatch.logs import event
+from mastowatch.reliable import scripts
+from mastowatch.reliable.horse import EXECUTION_S, Horse
+from mastowatch.reliable.keeper import Death, Keeper, Limits
+from mastowatch.reliable.recovery import How, forget_taker, settle, settle_hand
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
-from mastowatch.reliable.taking import Taker
+from mastowatch.reliable.slate import Doing, Entry, Slate
 
 log = logging.getLogger(__name__)
 
-# A worker that is silent for LIFE_S is dead and its jobs are brought back; it speaks every BEAT_S.
-LIFE_S = 20
-BEAT_S = 5.0
-MAINTENANCE_S = 10.0
-LOOK_S = 1.0  # how often it is asked whether work may be taken at all
-TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
+# A worker that is silent for LIFE_S is dead, and its job is brought back by the next look of any other: within
+# LIFE_S + BEAT_S, 11 s, by the clock of Redis alone.
+LIFE_S, BEAT_S = 9, 2.0
+TURN_S = 0.2  # how soon the parent sees a command, or a horse past its limits
+GRACE_S = 10.0  # beyond its limit a job that no signal reaches is killed
+REDIS_S = 3.0  # how long the parent waits for an answer: it has a horse to watch and a watchdog to feed
+HORSE_JOBS, HORSE_MIB = 1000, 512
 
 
 def fresh_name(instance: str = "") -> str:
@@ -62,15 +67,19 @@ def _always() -> bool:
 
 
 class ReliableWorker(Worker):
-    """Serves ``queues`` in this order. ``step`` does one thing; the process owns loop, signals and systemd.
+    """Serves ``queues`` in this order; ``work`` is a whole life, ``step`` one turn of it for a process with its own.
 
-    ``may_take`` is asked before each take (a panic stop closes it). ``alive`` is called whenever the loop or a
-    running job inside its limit has shown life; feed the watchdog there. ``labels`` stand beside the worker's
-    registration, for whoever shows workers.
+    ``gates``: keys in Redis that hold work back while they exist, looked at in the very step that takes a job;
+    ``rq:suspended`` always is one. ``may_take`` is asked before each take, in the horse. ``alive`` is called whenever
+    the loop has turned and the horse is idle or inside its job's limit; feed the watchdog there. ``labels`` stand
+    beside the worker's registration, for whoever shows workers. The horse is replaced after ``horse_jobs`` jobs or
+    past ``horse_mib`` MiB (killed past twice that, as the machine has others to feed). ``stop_s``: so many seconds
+    after it was told to stop, a worker puts its job back and goes.
     """
 
     job_class = JsonJob
     queue_class: type[Queue] = JsonQueue
+    horse_class = Horse
 
     def __init__(
         self,
@@ -78,38 +87,57 @@ class ReliableWorker(Worker):
         *,
         connection: Redis,
         name: str | None = None,
+        gates: Sequence[str] = (),
         may_take: Callable[[], bool] = _always,
         alive: Callable[[], None] = _nothing,
         labels: Mapping[str, str] | None = None,
+        horse_jobs: int = HORSE_JOBS,
+        horse_mib: int = HORSE_MIB,
+        grace_s: float = GRACE_S,
+        stop_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._horses_connection = connection
         super().__init__(
             list(queues),
             name=name or fresh_name(),
-            connection=connection,
+            connection=_impatient(connection),
             serializer=JSONSerializer,
             worker_ttl=LIFE_S,
-            job_monitoring_interval=int(BEAT_S),
             log_job_description=False,
             prepare_for_work=False,  # it would need Redis to answer already; `_register` does it
         )
         self.hostname, self.pid = socket.gethostname(), os.getpid()
-        self.log_result_lifespan = False
-        self._may_take, self._alive, self._clock = may_take, alive, clock
+        self.gates = (scripts.SUSPENDED, *gates)
+        self.may_take, self._alive, self._clock = may_take, alive, clock
+        self.horse_jobs, self._stop_s = horse_jobs, stop_s
         self._labels: dict[Any, Any] = dict(labels or {})
-        self._taker = Taker(connection, self.name, self.queue_keys())
-        self._maintenance = OwnedLock(connection, "rq:maintenance", self.name, ttl_s=30)
-        self._next_beat = self._next_maintenance = self._next_look = 0.0
-        self._open = True
-        self._born = False
-        self._hand_in_doubt = True
+        self._keeper = Keeper(Limits(grace_s, horse_mib))
+        self._death = Death(clean=True)
+        self._beat_script = self.connection.register_script(scripts.BEAT)
+        self._next_beat = 0.0
+        self._steady_since: float | None = None
+        self._burst = self._born = self._first_beat_done = False
+        self._stop_asked_at: float | None = None
+        self._forced = False
+        self._wake, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        os.set_blocking(self._wake, False)
 
-    # --- the life of the process -------------------------------------------------------------------------
+    # --- what others ask of it ---------------------------------------------------------------------------
 
     def request_stop(self, signum: int = signal.SIGTERM, frame: object = None) -> None:
-        """Stop after the job at hand. Only sets a flag: raising here is how jobs get lost."""
+        """Stop after the job at hand; asked again, put that job back and stop at once.
+
+        Only sets flags: raising here is how jobs get lost.
+        """
         del signum, frame
+        self._forced = self._forced or self._stop_requested
+        if self._stop_asked_at is None:
+            self._stop_asked_at = time.monotonic()
         self._stop_requested = True
+        with suppress(BlockingIOError):  # full: it will wake up all the same
+            os.write(self._waker, b".")
 
     @property
     def stopping(self) -> bool:
@@ -117,64 +145,210 @@ class ReliableWorker(Worker):
         return self._stop_requested
 
     @property
-    def condition(self) -> str:
-        """How it is, in RQ's words: starting, idle, busy or suspended."""
-        state = self.get_state()
-        return state.value if isinstance(state, WorkerStatus) else state
+    def stopped(self) -> bool:
+        """Whether a worker that was told to stop has nothing left to do but to leave."""
+        return self._stop_requested and not self._keeper.pid and (self._death.clean or self._forced)
 
-    def step(self) -> bool:
-        """Do one thing: keep up the registration, clean up, take and run a job; return whether a job ran.
+    @property
+    def jobs_done(self) -> int:
+        """How many jobs it has run since its start."""
+        return self._keeper.jobs
+
+    @property
+    def condition(self) -> str:
+        """How it is: starting, idle, suspended, or busy with a job."""
+        if not self._keeper.pid:
+            return "starting"
+        entry = self._keeper.entry
+        if entry.job_id:
+            return f"busy with {entry.job_id}"
+        return {Doing.STARTING: "starting", Doing.HELD: "suspended"}.get(entry.doing, "idle")
+
+    @property
+    def exception_handlers(self) -> list[Callable[..., Any]]:
+        """The handlers that were pushed with RQ's push_exc_handler."""
+        return self._exc_handlers
+
+    def renew_horse(self) -> None:
+        """Have the horse replaced after the job at hand, by one that knows what the parent knows now."""
+        self._keeper.ask_to_end()
+
+    @property
+    def horse_pid(self) -> int:
+        """The horse's process id, 0 without one."""
+        return self._keeper.pid
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long RQ should wait for Redis at least, in seconds."""
+        return int(REDIS_S)
+
+    def get_current_job_id(self) -> str | None:
+        """Return the id of the job that runs here; of a worker elsewhere, as RQ does."""
+        if self.pid != os.getpid() or not self._keeper.pid:
+            return super().get_current_job_id()
+        return self._keeper.entry.job_id or None
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Kill the horse and what its job has started."""
+        if sig == signal.SIGKILL:
+            self._keeper.kill("counted", "a command told it to end")
+        else:
+            self._keeper.signal(sig)
+
+    def request_stop_execution(self, execution_id: str) -> None:
+        """Stop this run of a job, if it still is the one at hand."""
+        entry = self._keeper.entry
+        if self._keeper.pid and entry.execution_id == execution_id:
+            self._stopped_job_id = entry.job_id
+            self.kill_horse()
+
+    # --- its life ----------------------------------------------------------------------------------------
+
+    def work(self, burst: bool = False, *, max_jobs: int | None = None, **_: Any) -> bool:  # type: ignore[override]  # noqa: ANN401, FBT001, FBT002 -- RQ's signature; the rest of it is about logging
+        """Work until SIGTERM or SIGINT, or with ``burst`` until the queues are empty; return whether a job ran.
+
+        With ``max_jobs``, stop after so many.
+        """
+        self._burst = burst
+        if max_jobs is not None:
+            self.horse_jobs = max_jobs
+        before = {number: signal.signal(number, self.request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            while not self.stopped:
+                self._patient_step()
+                if self._death.empty or (max_jobs is not None and self.jobs_done >= max_jobs):
+                    self._stop_requested = True
+            self.leave()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return self.jobs_done > 0
+
+    def _patient_step(self) -> None:
+        try:
+            self.step()
+        except RedisError as error:
+            event(log, logging.WARNING, "redis_away", error=type(error).__name__)
+            self._alive()
+            time.sleep(0.5)
+
+    def step(self, wait_s: float = TURN_S) -> None:
+        """Do one turn: see to the horse, show life, bring back what the dead have left; then wait a moment.
 
         Raises redis.exceptions.RedisError when Redis is away; call again later, nothing is lost.
         """
+        self._see_to_horse()
         try:
-            return self._step()
+            self._settle_own_hand()
+            self._beat_if_due()
+            self._hear_commands()
         except RedisError:
-            # Whatever is in hand stays there and is settled as soon as Redis answers again.
-            self._hand_in_doubt = True
+            self._steady_since = None
+            # Whoever looks next finds what is left in hand; nothing here is worth waiting for.
+            self._forced = self._forced or (self._stop_requested and not self._keeper.pid)
             raise
-
-    def _step(self) -> bool:
-        self._keep_registered()
-        self._maintain_now_and_then()
+        if self._keeper.may_fork() and not self._stop_requested:
+            self._keeper.fork(self._be_horse)
         self._alive()
-        if self._stop_requested or not self._open_for_work():
-            return False
-        taken = self._taker.take()
-        if taken is None:
-            return False
-        self._run(*taken)
-        return True
+        self._keeper.wait(wait_s, self._wake)
+        with suppress(BlockingIOError):
+            os.read(self._wake, 4096)
 
     def leave(self) -> None:
         """Take the registration back, at the end of the process; with Redis away it runs out by itself."""
         if not self._born:
             return
         try:
-            self._taker.unregister()
+            forget_taker(self.connection, self.name)
             self.register_death()
-            self.unsubscribe()
+            if self.pubsub is not None:
+                self.pubsub.close()
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
 
-    def _keep_registered(self) -> None:
-        if self._clock() >= self._next_beat:
-            if not self._registered():
-                self._register()
-            self.heartbeat()
-            # No job runs here, so nothing should be in hand: a Redis restored from a snapshot may say otherwise.
-            self._hand_in_doubt = self._hand_in_doubt or bool(self._taker.held())
-            self._next_beat = self._clock() + BEAT_S
-        if self._hand_in_doubt:
-            settle(self, self.name, "the connection to Redis was lost")
-            self._hand_in_doubt = False
+    # --- the horse ---------------------------------------------------------------------------------------
 
-    def _registered(self) -> bool:
-        # Not by the key alone: RQ's heartbeat makes one of its own, without a birth and in no set of workers.
-        with self.connection.pipeline(transaction=False) as pipe:
-            pipe.hexists(self.key, "birth")
-            pipe.sismember(self.redis_workers_keys, self.key)
-            return all(pipe.execute())
+    def _be_horse(self, slate: Slate) -> NoReturn:
+        self._is_horse = True
+        self.connection = self._horses_connection
+        for queue in self.queues:
+            queue.connection = self.connection
+        self.horse_class(self, slate, burst=self._burst).run()
+
+    def _see_to_horse(self) -> None:
+        """Notice its death; end it if it passed a limit or if we are to stop."""
+        death = self._keeper.reap()
+        if death is not None:
+            self._death = death
+        if not self._keeper.pid:
+            return
+        if self._stop_requested:
+            self._keeper.ask_to_end()
+            overdue = self._stop_s is not None and time.monotonic() > (self._stop_asked_at or 0) + self._stop_s
+            self._forced = self._forced or overdue
+            if self._forced:
+                self._keeper.kill("free", "its worker was told to stop at once")
+        self._keeper.check()
+
+    def _settle_own_hand(self) -> None:
+        """Settle what a dead horse held: no horse is left that could be taking."""
+        if self._death.clean or self._keeper.pid:
+            return
+        hand: list[Any] = self.connection.lrange(scripts.taken_key(self.name), 0, -1)
+        for raw in hand:
+            how, why = self._verdict(raw.decode(errors="replace"))
+            settle(self.connection, raw, self.name, self.queues[0].name, how, why)
+        self._death, self._stopped_job_id = Death(clean=True), None
+
+    def _verdict(self, job_id: str) -> tuple[How, str]:
+        if job_id == self._stopped_job_id:
+            return "stopped", "Job stopped by user, work-horse terminated."
+        if self._stopped_job_id or (self._death.victim and job_id != self._death.victim):
+            # It was killed for another job, which had just ended.
+            return "free", "Work-horse terminated for another job; this one had only begun."
+        return self._death.blame, f"Work-horse terminated unexpectedly: {self._death.why}."
+
+    # --- registration, signs of life, the dead ---------------------------------------------------------------
+
+    def _beat_if_due(self) -> None:
+        now = self._clock()
+        if now < self._next_beat:
+            return
+        late = self._steady_since is None or now > self._next_beat + 2 * BEAT_S
+        entry = self._keeper.entry
+        answer = self._beat(entry, look=not late and now - (self._steady_since or now) >= LIFE_S)
+        if not answer[0]:
+            self._register()
+            answer = self._beat(entry, look=False)
+        if late or self._clock() - now > BEAT_S:
+            # While Redis or we were away nobody could show life: at first everybody looks dead.
+            self._steady_since = self._first_steady(now)
+        self._next_beat = now + BEAT_S
+        for raw in answer[1:]:
+            self._bury(as_text(raw))
+
+    def _beat(self, entry: Entry, *, look: bool) -> list[Any]:
+        self.last_heartbeat = datetime.now(UTC)
+        running = (entry.job_id, entry.execution_id) if self._keeper.pid else ("", "")
+        when: list[Any] = [utcformat(self.last_heartbeat), self.last_heartbeat.timestamp(), LIFE_S]
+        answer: list[Any] = self._beat_script(keys=[self.key], args=[*when, *running, EXECUTION_S, int(look)])
+        return answer
+
+    def _first_steady(self, now: float) -> float:
+        """Return since when signs of life could have been heard: at our own start, for as long as Redis is up."""
+        if self._first_beat_done:
+            return self._clock()
+        self._first_beat_done = True
+        try:
+            up = float(self.connection.info("server")["uptime_in_seconds"])
+        except (RedisError, KeyError, ValueError):
+            up = 0.0
+        return now - min(up, LIFE_S)
+
+    def _bury(self, name: str) -> None:
+        settle_hand(self.connection, name, self.queues[0].name, "counted", f"Its worker {name} died.")
+        forget_taker(self.connection, name)
 
     def _register(self) -> None:
         self.connection.delete(self.key)
@@ -183,99 +357,32 @@ class ReliableWorker(Worker):
         if self._labels:
             self.connection.hset(self.key, mapping=self._labels)
         self.set_state(WorkerStatus.IDLE)
-        if not self._born:
-            self.subscribe()
+        self.heartbeat()
         self._born = True
-
-    def _open_for_work(self) -> bool:
-        if self._clock() >= self._next_look:
-            self._open = not is_suspended(self.connection) and self._may_take()
-            self._next_look = self._clock() + LOOK_S
-            self._tell_whether_open()
-        return self._open
-
-    def _tell_whether_open(self) -> None:
-        wanted = WorkerStatus.IDLE if self._open else WorkerStatus.SUSPENDED
-        if self.get_state() == wanted:
-            return
-        if WorkerStatus.SUSPENDED in (wanted, self.get_state()):
-            event(log, logging.WARNING, "work_goes_on" if self._open else "work_halted", worker=self.name)
-        self.set_state(wanted)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ANN401 -- RQ's signature
         """Prolong the registration by LIFE_S, whatever RQ asks for: a long life would hide a death."""
         del timeout
         super().heartbeat(LIFE_S, pipeline=pipeline)
 
-    # --- a job -------------------------------------------------------------------------------------------
+    # --- commands ----------------------------------------------------------------------------------------
 
-    def _run(self, queue_key: str, job_id: str) -> None:
-        queue = self.queue_class.from_queue_key(queue_key, connection=self.connection, serializer=self.serializer)
-        set_job_id(job_id)
+    def _hear_commands(self) -> None:
+        """Hear what `rq` and the API send; without a thread, which a fork would leave in any state."""
+        if self.pubsub is None:
+            self.pubsub = self.connection.pubsub()
+            self.pubsub.subscribe(**{self.pubsub_channel_name: self._obey})
+        while self.pubsub.get_message(ignore_subscribe_messages=True, timeout=0.0) is not None:
+            pass
+
+    def _obey(self, message: Any) -> None:  # noqa: ANN401 -- redis-py's message
         try:
-            job = self._fetch(job_id, queue)
-            if job is not None:
-                self.execute_job(job, queue)
-            self._settle_or_let_go(job_id, queue)
-        finally:
-            self.executions.clear()
-            set_job_id(None)
+            self.handle_payload(message)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Anybody who reaches Redis can send anything.
+            event(log, logging.WARNING, "command_not_understood", error=type(error).__name__)
 
-    def _fetch(self, job_id: str, queue: Queue) -> Job | None:
-        """Return the job, or None for one that is canceled or that was set aside as it can't be read."""
-        try:
-            job: Job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
-            if job.get_status(refresh=False) == JobStatus.CANCELED:
-                return None
-            job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
-        except RedisError:
-            raise
-        except NoSuchJobError:
-            reason = "its record is incomplete" if self.connection.exists(f"rq:job:{job_id}") else ""
-        except DeserializationError:
-            reason = "its data is no JSON (a pickle is never read)"
-        except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
-            reason = f"its record can't be read: {type(error).__name__}"
-        else:
-            return job
-        if reason:
-            set_aside(self.connection, job_id, queue.name, reason, time.time())
-        return None
-
-    def _settle_or_let_go(self, job_id: str, queue: Queue) -> None:
-        raw = self.connection.hget(f"rq:job:{job_id}", "status")
-        # A job whose result is not kept is gone as soon as it has finished.
-        status = as_text(raw) if raw else JobStatus.FINISHED.value
-        if status == JobStatus.STARTED:
-            settle(self, self.name, "its process could not record how it ended")
-            return
-        self._taker.done(job_id)
-        if status in (JobStatus.FINISHED, JobStatus.FAILED):
-            self.connection.hincrby(TOTALS, f"{queue.name}:{status}", 1)
-
-    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """Prolong everything while the job runs; Redis being away must not take our eyes off the horse."""
-        self._alive()
-        try:
-            super().maintain_heartbeats(job, execution)
-        except RedisError as error:
-            event(log, logging.WARNING, "heartbeat_missed", job_id=job.id, error=type(error).__name__)
-
-    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run the job in the horse, with its id on every line it logs."""
-        set_job_id(job.id)
-        began = self._clock()
-        done = super().perform_job(job, queue, execution)
-        if done:
-            event(
-                log,
-                logging.DEBUG,
-                "job_done",
-                queue=queue.name,
-                task=job.func_name,
-                duration_s=round(self._clock() - began, 3),
-            )
-        return done
+    # --- in the horse ------------------------------------------------------------------------------------
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401 -- RQ's signature
         """Log one line for a job that raised; its traceback is in the job's record."""
@@ -285,31 +392,32 @@ class ReliableWorker(Worker):
             logging.WARNING if job.should_retry else logging.ERROR,
             "job_failed",
             queue=job.origin,
-            task=job.func_name,
-            error=f"{type(error).__name__}: {error}",
+            task=_name_of(job),
+            error=f"{type(error).__name__}: {_words_of(error)}",
             retries_left=job.retries_left or 0,
         )
+        call_exception_handlers(self._exc_handlers, job, *exc_info)
 
-    # --- cleaning up -------------------------------------------------------------------------------------
 
-    def _maintain_now_and_then(self) -> None:
-        now = self._clock()
-        if now < self._next_maintenance:
-            return
-        self._next_maintenance = now + MAINTENANCE_S
-        if not self._maintenance.hold():
-            return
-        try:
-            recover_dead(self)
-            for queue in self.queues:
-                clean_registries(queue, self._exc_handlers)
-                clean_worker_registry(queue)
-        finally:
-            self._maintenance.release()
+def _name_of(job: Job) -> str:
+    try:
+        return job.func_name or ""
+    except DeserializationError:
+        return ""
 
-    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:  # noqa: ANN401
-        """Keep the thread that listens for stop commands; redis-py subscribes anew by itself."""
-        del pubsub, pubsub_thread
-        if not isinstance(exc, RedisError):
-            raise exc
-        time.sleep(1.0)
+
+def _words_of(error: Any) -> str:  # noqa: ANN401 -- whatever was raised
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 -- an error that can't even be printed
+        return f"(its text can't be made: {type(second).__name__})"
+
+
+def _impatient(connection: Redis) -> Redis:
+    """Return a client of the same Redis that waits REDIS_S at most and asks once."""
+    pool = connection.connection_pool
+    if type(pool) is not ConnectionPool:
+        return connection  # Sentinel's pool finds its server itself, and can't be copied
+    options = {**pool.connection_kwargs, "socket_timeout": REDIS_S, "socket_connect_timeout": REDIS_S}
+    options["retry"] = Retry(NoBackoff(), 0)
+    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))

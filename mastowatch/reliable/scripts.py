@@ -1,0 +1,321 @@
+"""The Lua that moves a job: taken and begun, ended and let go, brought back. Each script is one atomic step.
+
+A job that is being worked on stands in the *hand* of its worker, ``rq:taken:<worker>``, from the moment it leaves its
+queue until what came of it is recorded: there is no moment at which it is in no list, and whoever finds the hand of a
+dead worker knows all that was lost. The scripts write what RQ 3.0 itself would write (rq.executions, rq.job,
+rq.results), so that every tool of RQ reads it. Redis keys: docs/reference/redis.md. RQ does not run on a cluster, so
+keys that depend on a job's record are made here.
+"""
+
+from __future__ import annotations
+
+TAKERS = "rq:takers"
+FOLLOW_UPS = "rq:followups"
+SUSPENDED = "rq:suspended"
+TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
+
+# What a job's run has left where RQ looks for it. A hand holds a job once, so all runs of it are this one.
+_FORGET_RUN = """
+local function forget_run(worker, origin, id, execution)
+  local member = id .. ':' .. execution
+  redis.call('ZREM', 'rq:wip:' .. origin, member)
+  redis.call('DEL', 'rq:execution:' .. member)
+  redis.call('ZREM', 'rq:executions:' .. id, execution)
+  redis.call('SREM', worker .. ':executions', member)
+end
+"""
+
+_SET_STATE = """
+local function set_state(worker, state)
+  if redis.call('HGET', worker, 'state') ~= state then redis.call('HSET', worker, 'state', state) end
+end
+"""
+
+# KEYS: hand, worker, gates..., queues... ; a gate is a key that holds all work back while it exists.
+# Answers: {'job', queue, id, record}, {'follow up', id, record}, {'dropped', id, why}, {'empty'}, {'held'},
+# {'unregistered'} (the parent has to register first), {'leftover'} (the hand is not empty: to be settled first).
+_TAKE = """
+local function take(name, execution, iso, now, ttl, gates)
+  local hand, worker = KEYS[1], KEYS[2]
+  if redis.call('EXISTS', worker) == 0 then return {'unregistered'} end
+  local held = redis.call('LRANGE', hand, 0, -1)
+  if #held > 0 then
+    local origin = redis.call('HGET', 'rq:job:' .. held[1], 'origin')
+    if #held == 1 and redis.call('EXISTS', 'rq:execution:' .. held[1] .. ':' .. execution) == 1 then
+      return {'job', 'rq:queue:' .. (origin or ''), held[1], redis.call('HGETALL', 'rq:job:' .. held[1])}
+    end
+    return {'leftover'}
+  end
+  for i = 3, 2 + gates do
+    if redis.call('EXISTS', KEYS[i]) == 1 then
+      set_state(worker, 'suspended')
+      return {'held'}
+    end
+  end
+  local id = redis.call('LMOVE', 'rq:followups', hand, 'LEFT', 'LEFT')
+  if id then
+    redis.call('SADD', 'rq:takers', name)
+    return {'follow up', id, redis.call('HGETALL', 'rq:job:' .. id)}
+  end
+  for i = 3 + gates, #KEYS do
+    id = redis.call('LMOVE', KEYS[i], hand, 'LEFT', 'LEFT')
+    if id then
+      local job, found, why = 'rq:job:' .. id, {}, nil
+      local kind = redis.call('TYPE', job).ok
+      if kind == 'hash' then found = redis.call('HMGET', job, 'status', 'origin') else why = 'record: ' .. kind end
+      if found[1] == 'canceled' or found[1] == 'finished' then why = found[1] end
+      if why then
+        redis.call('LREM', hand, 0, id)
+        return {'dropped', id, why}
+      end
+      redis.call('SADD', 'rq:takers', name)
+      local origin = found[2] or string.sub(KEYS[i], 10)
+      local member = id .. ':' .. execution
+      redis.call('HSET', job, 'status', 'started', 'started_at', iso, 'last_heartbeat', iso, 'worker_name', name)
+      redis.call('PERSIST', job)
+      redis.call('ZADD', 'rq:wip:' .. origin, now + ttl, member)
+      redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'job_id', id, 'created_at', now,
+        'last_heartbeat', now, 'worker_name', name)
+      redis.call('EXPIRE', 'rq:execution:' .. member, ttl)
+      redis.call('ZADD', 'rq:executions:' .. id, now + ttl + 60, execution)
+      redis.call('EXPIRE', 'rq:executions:' .. id, ttl + 60)
+      redis.call('SADD', worker .. ':executions', member)
+      redis.call('EXPIRE', worker .. ':executions', ttl + 60)
+      set_state(worker, 'busy')
+      return {'job', KEYS[i], id, redis.call('HGETALL', job), found[1] or ''}
+    end
+  end
+  set_state(worker, 'idle')
+  return {'empty'}
+end
+"""
+
+# ARGV: worker's name, id of the execution to come, now as RQ writes it, now, seconds of life, number of gates
+_TAKE_CALL = "take(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]))"
+
+TAKE = _SET_STATE + _TAKE + f"return {_TAKE_CALL}"
+
+# What came of a job, recorded only if it is still in this hand: a worker that was taken for dead has lost it, and what
+# it has to say must not end the run of another. Then, with ARGV[7] = '1', the next job is taken in the same step.
+# ARGV from 8: id, execution, origin, where to ('ended', 'delayed', 'front', 'back', 'deleted'), registry, score,
+# seconds to keep the record ('' as it is, -1 for ever), seconds to keep the result, counter of the worker's, seconds
+# worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped'), '1' if there are
+# any for sure, number of fields, fields..., fields of the result...
+END = (
+    _FORGET_RUN
+    + _SET_STATE
+    + _TAKE
+    + """
+local id, execution, origin, where, registry, score = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local keep, result_keep = tonumber(ARGV[14]), tonumber(ARGV[15])
+local job, results = 'rq:job:' .. id, 'rq:results:' .. id
+-- RQ 3.0 writes this last one with two colons.
+local kept = {job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}
+
+local function record()
+  if redis.call('LREM', KEYS[1], 0, id) == 0 then return 'lost' end
+  forget_run(KEYS[2], origin, id, execution)
+  if redis.call('EXISTS', KEYS[2]) == 1 then
+    redis.call('HINCRBY', KEYS[2], ARGV[16], 1)
+    redis.call('HINCRBYFLOAT', KEYS[2], 'total_working_time', ARGV[17])
+  end
+  if ARGV[18] ~= '' then redis.call('HINCRBY', 'rq:totals', origin .. ':' .. ARGV[18], 1) end
+  local status = redis.call('HGET', job, 'status')
+  if not status then return 'deleted' end
+  if status == 'canceled' then redis.call('ZREM', 'rq:canceled:' .. origin, id) end
+
+  local last_field = 21 + tonumber(ARGV[21])
+  redis.call('HSET', job, unpack(ARGV, 22, last_field))
+  if #ARGV > last_field and result_keep ~= 0 then
+    redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(ARGV, last_field + 1))
+    if result_keep > 0 then redis.call('EXPIRE', results, result_keep) else redis.call('PERSIST', results) end
+  end
+
+  local ended = where == 'ended' or where == 'deleted'
+  local more = ARGV[20] == '1' or redis.call('EXISTS', kept[2]) == 1
+  if more then
+    redis.call('HSET', job, 'followup', ARGV[19])
+    if where == 'deleted' then redis.call('HSET', job, 'followup_deletes', '1') end
+    redis.call('RPUSH', 'rq:followups', id)
+  end
+  if where == 'ended' or where == 'delayed' then redis.call('ZADD', registry, score, id) end
+  if where == 'front' then redis.call('LPUSH', 'rq:queue:' .. origin, id) end
+  if where == 'back' then redis.call('RPUSH', 'rq:queue:' .. origin, id) end
+  if where == 'deleted' then
+    if not more then redis.call('DEL', kept[1], kept[2], kept[3], results) else keep = 86400 end
+  end
+  if keep and keep > 0 then
+    for i = 1, 3 do redis.call('EXPIRE', kept[i], keep) end
+  end
+  return 'recorded'
+end
+
+local said = record()
+if ARGV[7] ~= '1' then return {said} end
+local taken = """
+    + _TAKE_CALL
+    + """
+table.insert(taken, 1, said)
+return taken
+"""
+)
+
+# A follow-up is done: let go, and the record goes if it was only kept for this. KEYS: hand. ARGV: id
+FOLLOWED = """
+if redis.call('LREM', KEYS[1], 0, ARGV[1]) == 0 then return 'lost' end
+local job = 'rq:job:' .. ARGV[1]
+if redis.call('HGET', job, 'followup_deletes') then
+  redis.call('DEL', job, job .. ':dependents', 'rq:job::' .. ARGV[1] .. ':dependencies', 'rq:results:' .. ARGV[1])
+else
+  redis.call('HDEL', job, 'followup', 'followup_tries', 'followup_callback')
+end
+return 'done'
+"""
+
+# A job in the hand of a worker that is gone, or of a horse that died. KEYS: hand, worker.
+# ARGV: id, queue if the record does not say, how ('counted', 'free', 'stopped'), what happened as RQ keeps it,
+# the holder's name, now as RQ writes it, now, seconds to keep a failure if the record does not say
+SETTLE = (
+    _FORGET_RUN
+    + """
+local hand, worker, id, how = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
+local job, results = 'rq:job:' .. id, 'rq:results:' .. id
+if not redis.call('LPOS', hand, id) then return 'gone' end
+if redis.call('TYPE', job).ok ~= 'hash' then
+  redis.call('LREM', hand, 0, id)
+  return 'gone'
+end
+local found = redis.call('HMGET', job, 'status', 'origin', 'retries_left', 'failure_ttl', 'followup',
+  'failure_callback_name', 'stopped_callback_name', 'webhooks', 'rate_limit_key', 'started_at')
+local status, origin, keep = found[1], found[2], tonumber(found[4] or '') or tonumber(ARGV[8])
+if not origin or origin == '' then origin = ARGV[2] end
+local queue = 'rq:queue:' .. origin
+local execution = ''
+for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
+  if string.sub(member, 1, #id + 1) == id .. ':' then
+    local holder = redis.call('HGET', 'rq:execution:' .. member, 'worker_name')
+    if not holder or holder == ARGV[5] then
+      execution = string.sub(member, #id + 2)
+      forget_run(worker, origin, id, execution)
+    end
+  end
+end
+
+local function let_go(outcome)
+  redis.call('LREM', hand, 0, id)
+  return outcome
+end
+
+local function follow_up()
+  redis.call('RPUSH', 'rq:followups', id)
+  return let_go('follow up')
+end
+
+local function attempt(kind)
+  local fields = {'type', kind, 'worker_name', ARGV[5], 'exc_string', ARGV[4], 'execution_ended_at', ARGV[7]}
+  if execution ~= '' then
+    table.insert(fields, 'execution_id')
+    table.insert(fields, execution)
+  end
+  redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(fields))
+  if keep > 0 then redis.call('EXPIRE', results, keep) else redis.call('PERSIST', results) end
+end
+
+local function to_the_front(outcome)
+  redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[6])
+  redis.call('SADD', 'rq:queues', queue)
+  redis.call('LPUSH', queue, id)
+  return let_go(outcome)
+end
+
+if not status then status = 'started' end  -- half a record; it may as well have begun
+if found[5] and execution == '' then
+  redis.call('HINCRBY', job, 'followup_tries', 1)
+  return follow_up()
+end
+if status == 'finished' or status == 'failed' or status == 'stopped' or status == 'canceled' then
+  return let_go('ended')
+end
+if status == 'queued' then
+  if redis.call('LPOS', queue, id) then return let_go('queued') end
+  return to_the_front('put back')
+end
+if redis.call('ZSCORE', 'rq:' .. status .. ':' .. origin, id) then return let_go(status) end
+
+local left = tonumber(found[3] or '') or 0
+if how == 'free' or (how == 'counted' and left > 0) then
+  attempt('4')
+  if how == 'counted' then redis.call('HSET', job, 'retries_left', left - 1) end
+  return to_the_front('put back')
+end
+local name, callback = 'failed', found[6]
+if how == 'stopped' then name, callback = 'stopped', found[7] end
+attempt('2')
+redis.call('HSET', job, 'status', name, 'ended_at', ARGV[6])
+local score = keep
+if keep > 0 then score = tonumber(ARGV[7]) + keep end
+redis.call('ZADD', 'rq:failed:' .. origin, score, id)
+redis.call('HINCRBY', 'rq:totals', origin .. ':failed', 1)
+if keep > 0 then
+  for _, key in ipairs({job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}) do
+    redis.call('EXPIRE', key, keep)
+  end
+end
+local called = callback and callback ~= ''
+if called or (found[8] and found[8] ~= '') or (found[9] and found[9] ~= '')
+    or redis.call('EXISTS', job .. ':dependents') == 1 then
+  redis.call('HSET', job, 'followup', name)
+  if called then redis.call('HSET', job, 'followup_callback', '1') end
+  follow_up()
+  return name
+end
+return let_go(name)
+"""
+)
+
+# A worker's sign of life, and that of the job it runs. KEYS: worker.
+# ARGV: now as RQ writes it, now, seconds a registration lives, id of the running job or '', its execution,
+# seconds an execution lives, '1' to look for the dead. Answers: {registered?, dead takers...}
+BEAT = """
+local worker, now, ttl = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[6])
+if redis.call('HEXISTS', worker, 'birth') == 0 or redis.call('SISMEMBER', 'rq:workers', worker) == 0 then return {0} end
+redis.call('HSET', worker, 'last_heartbeat', ARGV[1])
+redis.call('EXPIRE', worker, ARGV[3])
+local id, execution = ARGV[4], ARGV[5]
+local run = 'rq:execution:' .. id .. ':' .. execution
+if id ~= '' and redis.call('EXISTS', run) == 1 then
+  local origin = redis.call('HGET', 'rq:job:' .. id, 'origin')
+  redis.call('HSET', run, 'last_heartbeat', ARGV[2])
+  redis.call('EXPIRE', run, ttl)
+  redis.call('ZADD', 'rq:executions:' .. id, 'XX', now + ttl + 60, execution)
+  redis.call('EXPIRE', 'rq:executions:' .. id, ttl + 60)
+  redis.call('EXPIRE', worker .. ':executions', ttl + 60)
+  if origin then
+    redis.call('ZADD', 'rq:wip:' .. origin, 'XX', now + ttl, id .. ':' .. execution)
+    redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', ARGV[1])
+  end
+end
+local answer = {1}
+if ARGV[7] == '1' then
+  for _, name in ipairs(redis.call('SMEMBERS', 'rq:takers')) do
+    local other = 'rq:worker:' .. name
+    if other ~= worker and (redis.call('EXISTS', other) == 0 or redis.call('HEXISTS', other, 'death') == 1) then
+      table.insert(answer, name)
+    end
+  end
+end
+return answer
+"""
+
+# A taker whose hand is empty is none any more. KEYS: takers, hand. ARGV: name
+FORGET_TAKER = "if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SREM', KEYS[1], ARGV[1]) end"
+
+
+def taken_key(worker_name: str) -> str:
+    """Return the key of a worker's hand."""
+    return f"rq:taken:{worker_name}"
+
+
+def worker_key(worker_name: str) -> str:
+    """Return the key of a worker's registration."""
+    return f"rq:worker:{worker_name}"

@@ -1,0 +1,66 @@
+"""RQ's own upkeep of its registries, in the horse: it may call what users wrote, which has no place in the parent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+from rq.group import Group
+from rq.registry import clean_registries
+from rq.worker_registration import clean_worker_registry
+
+from mastowatch.logs import event
+from mastowatch.reliable.lock import OwnedLock
+
+if TYPE_CHECKING:
+    from mastowatch.reliable.worker import ReliableWorker
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 30.0
+
+
+class Tidying:
+    """Cleans the registries of the worker's queues every half minute, one worker at a time."""
+
+    def __init__(self, worker: ReliableWorker) -> None:
+        self._worker = worker
+        self._lock = OwnedLock(worker.connection, "rq:maintenance", worker.name, ttl_s=120)
+        self._next = time.monotonic()
+
+    def due(self) -> bool:
+        """Tell whether it is time, for a horse that has none of its own to lose."""
+        return time.monotonic() >= self._next
+
+    def overdue(self) -> bool:
+        """Tell whether it is time even for one that is busy."""
+        return time.monotonic() >= self._next + EVERY_S
+
+    def put_off(self) -> None:
+        """Wait after trouble with Redis: until the others have shown signs of life, their jobs look abandoned."""
+        self._next = time.monotonic() + EVERY_S
+
+    def run(self) -> None:
+        """Clean up, if nobody else does; with Redis away, later."""
+        self.put_off()
+        try:
+            if self._lock.hold():
+                self._clean()
+        except RedisError as error:
+            event(log, logging.DEBUG, "tidying_put_off", error=type(error).__name__)
+
+    def _clean(self) -> None:
+        try:
+            for queue in self._worker.queues:
+                clean_registries(queue, self._worker.exception_handlers)
+                clean_worker_registry(queue)
+            Group.clean_registries(connection=self._worker.connection)
+        except RedisError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- said below
+            # One damaged record must not keep the rest untidy, nor end the horse.
+            event(log, logging.ERROR, "tidying_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+        finally:
+            self._lock.release()
