@@ -117,7 +117,7 @@ class ReliableWorker(Worker):
         self._beat_script = self.connection.register_script(scripts.BEAT)
         self._next_beat = 0.0
         self._steady_since: float | None = None
-        self._burst = self._born = self._first_beat_done = False
+        self._burst = self._born = self._first_beat_done = self._held = False
         self._stop_asked_at: float | None = None
         self._forced = False
         self._wake, self._waker = os.pipe()
@@ -250,6 +250,7 @@ class ReliableWorker(Worker):
             raise
         if self._keeper.may_fork() and not self._stop_requested:
             self._keeper.fork(self._be_horse)
+        self._tell_whether_open()
         self._alive()
         self._keeper.wait(wait_s, self._wake)
         with suppress(BlockingIOError):
@@ -290,6 +291,13 @@ class ReliableWorker(Worker):
             if self._forced:
                 self._keeper.kill("free", "its worker was told to stop at once")
         self._keeper.check()
+
+    def _tell_whether_open(self) -> None:
+        doing = self._keeper.entry.doing
+        held = doing is Doing.HELD
+        if held != self._held and (held or doing in (Doing.WAITING, Doing.RUNNING)):
+            self._held = held
+            event(log, logging.WARNING, "work_halted" if held else "work_goes_on", worker=self.name)
 
     def _settle_own_hand(self) -> None:
         """Settle what a dead horse held: no horse is left that could be taking."""

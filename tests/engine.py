@@ -1,0 +1,97 @@
+"""Jobs and worker processes for the tests of the job engine, which kill them as such."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from rq.results import Result
+
+from mastowatch.reliable.serializer import JsonJob
+from mastowatch.reliable.worker import ReliableWorker
+
+FORK = multiprocessing.get_context("fork")
+
+
+def note(url: str, text: str, sleep_s: float = 0.0) -> str:
+    """A job that leaves a trace of its beginning and its end."""
+    with Redis.from_url(url) as redis:
+        redis.rpush("notes", f"begin {text}")
+        time.sleep(sleep_s)
+        redis.rpush("notes", f"end {text}")
+    return text
+
+
+def fail() -> None:
+    """A job that fails."""
+    raise RuntimeError("no")
+
+
+def pid() -> int:
+    """A job that tells which process ran it."""
+    return os.getpid()
+
+
+def notes(redis: Redis) -> list[str]:
+    return [raw.decode() for raw in redis.lrange("notes", 0, -1)]
+
+
+def work(url: str, queues: list[str], worker_class: type[ReliableWorker], options: dict[str, Any]) -> None:
+    life = {name: options.pop(name) for name in ("burst", "max_jobs") if name in options}
+    with Redis.from_url(url) as redis:
+        worker_class(queues, connection=redis, **options).work(**life)
+
+
+def start(
+    url: str,
+    queues: list[str],
+    worker_class: type[ReliableWorker] = ReliableWorker,
+    **options: Any,
+) -> Any:
+    process = FORK.Process(target=work, args=(url, queues, worker_class, options))
+    process.start()
+    return process
+
+
+def wait(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def child_of(process: Any) -> int:
+    """Return the pid of a worker's horse, as soon as it has one."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait(lambda: children.read_text().split())
+    return int(children.read_text().split()[0])
+
+
+def gone(number: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    return True
+
+
+def expire_registration(redis: Redis) -> None:
+    """Do what the short life of a registration does by itself, to all that have one."""
+    for name in redis.smembers("rq:takers"):
+        redis.delete(b"rq:worker:" + name)
+
+
+def attempts(redis: Redis, job_id: str) -> list[tuple[str, str]]:
+    """Return what came of each attempt at a job, the first one first: (type, text)."""
+    results = JsonJob.fetch(job_id, connection=redis).results()
+    return [(Result.Type(one.type).name, one.exc_string or "") for one in reversed(results)]
+
+
+def leftovers(redis: Redis) -> list[bytes]:
+    """Return what no job may leave behind."""
+    patterns = ("rq:taken:*", "rq:wip:*", "rq:execution*", "rq:worker:*:executions", "rq:followups")
+    return [key for pattern in patterns for key in redis.keys(pattern)]
