@@ -103,7 +103,7 @@ def _stop(redis: Redis, job_id: str) -> Canceled:
     worker = text(redis.hget(f"rq:job:{job_id}", "worker_name") or "")
     listening = dict(redis.pubsub_numsub(f"rq:pubsub:{worker}"))
     if not any(listening.values()):
-        raise WrongState(f"the worker {worker} does not listen; if it died, the job comes back within half a minute")
+        raise WrongState(f"the worker {worker} does not listen; if it died, the job comes back within 15 seconds")
     send_command(redis, worker, "stop-job", job_id=job_id)
     return "stopping"
 

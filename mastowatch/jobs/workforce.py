@@ -45,7 +45,7 @@ class WorkerRow(BaseModel):
 
 
 def read_workers(redis: Redis) -> list[WorkerRow]:
-    """Return the registered workers by name; one that died drops out within its registration's life (20 s)."""
+    """Return the registered workers by name; one that died drops out within its registration's life (9 s)."""
     names = sorted(text(raw).removeprefix("rq:worker:") for raw in redis.smembers("rq:workers"))
     if not names:
         return []

@@ -25,7 +25,7 @@ class Health(BaseModel):
 
     status: Literal["ok", "degraded", "down"]
     redis: Literal["ok", "down"]
-    workers: int = Field(description="Workers that were heard of in the last 20 s.")
+    workers: int = Field(description="Workers that were heard of in the last 9 s.")
     scheduler: bool = Field(description="Whether a scheduler leads.")
     panic_stop: bool = Field(description="Whether all work is stopped; also true while that can't be read.")
 

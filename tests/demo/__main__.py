@@ -173,9 +173,11 @@ def reports(one: Suite) -> Counter[str]:
 
 
 def pss_mib(pid: int) -> float:
-    """Return a process' share of memory in MiB."""
+    """Return the share of memory of a process and its children in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(pss_mib(int(child)) for child in children)
 
 
 def summary(one: Suite, population: dict, seconds: float) -> bool:
