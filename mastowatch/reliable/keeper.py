@@ -79,17 +79,27 @@ class Keeper:
         return not self.pid and time.monotonic() >= self._next_fork
 
     def fork(self, live: Callable[[Slate], NoReturn]) -> None:
-        """Fork a horse, which calls ``live`` and nothing else."""
+        """Fork a horse, which calls ``live`` and nothing else; if the machine can't, it is tried again in a second."""
         self._jobs_before = self.jobs
         self._slate, self._sentence = Slate(), None
+        self._forked_at = time.monotonic()
+        self._slate.write(Entry(Doing.STARTING, self._forked_at, 0.0, self._forked_at, 0, "", ""))
         # What lives now lives on in the horse; what is never looked through there is not copied there.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            event(log, logging.ERROR, "no_horse", error=str(error))
+            self._next_fork = time.monotonic() + 1.0
+            return
         if pid == 0:
-            live(self._slate)
+            try:
+                live(self._slate)
+            finally:
+                os._exit(1)  # whatever went wrong: a second parent must not come of it
         self.pid, self._fd = pid, os.pidfd_open(pid)
-        self._forked_at = time.monotonic()
 
     def ask_to_end(self) -> None:
         """Have the horse end after the job at hand."""

@@ -59,7 +59,7 @@ class Slate:
 
     def __init__(self) -> None:
         self._page = mmap.mmap(-1, mmap.PAGESIZE)
-        self._count = 0
+        self._count = 0  # each side begins where the other has left it at the fork
 
     # --- the horse's side --------------------------------------------------------------------------------
 

@@ -282,6 +282,8 @@ class ReliableWorker(Worker):
         death = self._keeper.reap()
         if death is not None:
             self._death = death
+            if death.clean:
+                self._stopped_job_id = None  # it had ended before it could be stopped
         if not self._keeper.pid:
             return
         if self._stop_requested:
