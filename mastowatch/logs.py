@@ -69,6 +69,11 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def event(logger: logging.Logger, level: int, name: str, /, **fields: object) -> None:
-    """Log the event ``name`` with ``fields``; never put a secret, an address or a text of a post into one."""
-    logger.log(level, name, extra=fields, stacklevel=2)
+def event(
+    logger: logging.Logger, level: int, name: str, /, *, exc_info: BaseException | None = None, **fields: object
+) -> None:
+    """Log the event ``name`` with ``fields``; never put a secret, an address or a text of a post into one.
+
+    ``exc_info``: an error of our own code, whose traceback is to be seen.
+    """
+    logger.log(level, name, exc_info=exc_info, extra=fields, stacklevel=2)

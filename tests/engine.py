@@ -83,6 +83,7 @@ def expire_registration(redis: Redis) -> None:
     """Do what the short life of a registration does by itself, to all that have one."""
     for name in redis.smembers("rq:takers"):
         redis.delete(b"rq:worker:" + name)
+    redis.set("rq:steady", 1, px=4000)  # signs of life have come since long ago
 
 
 def attempts(redis: Redis, job_id: str) -> list[tuple[str, str]]:
@@ -93,5 +94,5 @@ def attempts(redis: Redis, job_id: str) -> list[tuple[str, str]]:
 
 def leftovers(redis: Redis) -> list[bytes]:
     """Return what no job may leave behind."""
-    patterns = ("rq:taken:*", "rq:wip:*", "rq:execution*", "rq:worker:*:executions", "rq:followups")
+    patterns = ("rq:taken:*", "rq:wip:*", "rq:execution*", "rq:worker:*:executions", "rq:followups:*", "rq:unsettled")
     return [key for pattern in patterns for key in redis.keys(pattern)]

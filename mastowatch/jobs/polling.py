@@ -77,7 +77,7 @@ def poll(context: Context, origin: Origin) -> Progress:
         one.progress.ended = f"no budget: {error}"
     finally:
         context.locks.release(one.lock, one.owner)
-    event(log, logging.DEBUG, "polled", origin=origin, **one.progress.as_result())
+    event(log, logging.DEBUG, "polled", origin=origin, progress=one.progress.as_result())
     return one.progress
 
 

@@ -26,11 +26,12 @@ _CHANNEL = "__redis__:invalidate"
 
 
 class Doorbell:
-    """Rings when a key with one of ``prefixes`` changes. Without one (an old Redis) it rings every 0.3 s."""
+    """Rings when one of ``keys`` changes. Without a bell (an old Redis) it rings every 0.3 s."""
 
-    def __init__(self, redis: Redis, prefixes: Iterable[str]) -> None:
+    def __init__(self, redis: Redis, keys: Iterable[str]) -> None:
         self._pool = redis.connection_pool
-        self._prefixes = _without_overlap(prefixes)
+        self._keys = {key.encode() for key in keys}
+        self._prefixes = _without_overlap(key.decode() for key in self._keys)
         self._wire: Any = None
         self._next_try = 0.0
         self._refused = False
@@ -43,14 +44,22 @@ class Doorbell:
         try:
             if self._wire is None:
                 return self._hang_up_or_sleep(timeout_s)
-            if not self._wire.can_read(timeout=timeout_s):
-                return False
-            while self._wire.can_read(timeout=0):
-                self._wire.read_response()
+            return self._rang(timeout_s)
         except (RedisError, OSError):
             self.take_down()
             return True
-        return True
+
+    def _rang(self, timeout_s: float) -> bool:
+        until = time.monotonic() + timeout_s
+        while self._wire.can_read(timeout=max(0.0, until - time.monotonic())):
+            rang = False
+            while self._wire.can_read(timeout=0):
+                *_, keys = self._wire.read_response()
+                # No keys: everything may have changed. A prefix also covers the keys of others.
+                rang = rang or not keys or not self._keys.isdisjoint(keys)
+            if rang:
+                return True
+        return False
 
     def take_down(self) -> None:
         """Disconnect: while jobs follow on one another nobody waits, and nobody would read what it says."""

@@ -7,6 +7,7 @@ two differences: an attempt that will be tried again is recorded too, and texts 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from rq.utils import utcformat
 
 # A traceback is for reading. Its ends say what was called and what went wrong.
 TEXT_MAX = 32_000
+RESULT_MAX = 10_000_000  # bytes of JSON; past some such size Redis hangs up on whoever sends it
+KEEP_MAX_S = 10 * 365 * 86_400  # EXPIRE refuses what would be past the end of time
 REFUSED_S = 86_400  # how long a record that can't be read is kept for whoever looks
 FINISHED, FAILED = JobStatus.FINISHED.value, JobStatus.FAILED.value
 
@@ -68,7 +71,7 @@ class Ending:
 
 def succeeded(job: Job, value: Any, run: Run, default_result_ttl: int) -> Ending:  # noqa: ANN401 -- any job's result
     """Return the end of a job that returned ``value``."""
-    ttl = job.get_result_ttl(default_result_ttl)
+    ttl = min(job.get_result_ttl(default_result_ttl), KEEP_MAX_S)
     common: dict[str, Any] = {"counter": "successful_job_count", "outcome": FINISHED, "follow_up": FINISHED}
     if ttl != 0:
         common.update(result=_result(job, Result.Type.SUCCESSFUL, run, value=value), result_keep_s=ttl)
@@ -84,7 +87,7 @@ def succeeded(job: Job, value: Any, run: Run, default_result_ttl: int) -> Ending
 
 def failed(job: Job, text: str, run: Run) -> Ending:
     """Return the end of a job that raised: another try if it has one left, else a failure for good."""
-    keep = DEFAULT_FAILURE_TTL if job.failure_ttl is None else job.failure_ttl
+    keep = _keep(job)
     if job.should_retry:
         result = _result(job, Result.Type.RETRIED, run, text=text)
         end = "front" if job.enqueue_at_front_on_retry else "back"
@@ -95,7 +98,7 @@ def failed(job: Job, text: str, run: Run) -> Ending:
 
 def asked_again(job: Job, retry: Retry, run: Run) -> Ending:
     """Return the end of a job that returned ``retry``: it goes on later, unless it did so too often."""
-    keep = DEFAULT_FAILURE_TTL if job.failure_ttl is None else job.failure_ttl
+    keep = _keep(job)
     done = job.number_of_retries or 0
     if done and done >= retry.max:
         return _for_good(job, run, keep, _result(job, Result.Type.MAX_RETRIES_EXCEEDED, run, value=retry))
@@ -126,7 +129,7 @@ def bounded(text: str) -> str:
 
 def _result(job: Job, kind: Result.Type, run: Run, *, value: Any = None, text: str | None = None) -> dict[str, Any]:  # noqa: ANN401 -- any job's result
     # RQ's own writing of it; what has no JSON form is replaced there by a note that says so.
-    return Result(
+    written = Result(
         job.id,
         kind,
         connection=job.connection,
@@ -138,6 +141,10 @@ def _result(job: Job, kind: Result.Type, run: Run, *, value: Any = None, text: s
         execution_started_at=run.began,
         execution_ended_at=run.ended,
     ).serialize()
+    if len(written.get("return_value", "")) > RESULT_MAX * 4 // 3:  # base64
+        note = job.serializer.dumps(f"A result of over {RESULT_MAX} bytes was not kept")
+        written["return_value"] = b64encode(note).decode()
+    return written
 
 
 def _again(
@@ -150,6 +157,10 @@ def _again(
         return Ending("delayed", ended, f"rq:scheduled:{job.origin}", at, "", result, keep)
     ended.update(status=JobStatus.QUEUED.value, enqueued_at=utcformat(datetime.now(UTC)))
     return Ending(end, ended, result=result, result_keep_s=keep)
+
+
+def _keep(job: Job) -> int:
+    return min(DEFAULT_FAILURE_TTL if job.failure_ttl is None else job.failure_ttl, KEEP_MAX_S)
 
 
 def _for_good(job: Job, run: Run, keep: int, result: dict[str, Any]) -> Ending:

@@ -36,7 +36,7 @@ def follow_up(worker: ReliableWorker, job_id: str, record: dict[bytes, bytes]) -
     try:
         job = worker.job_class(job_id, connection=worker.connection, serializer=worker.serializer)
         job.restore(record)
-        job._status = JobStatus(as_text(record[b"followup"]))  # noqa: SLF001 -- a repeated job waits again already
+        job._status = JobStatus(as_text(record.get(b"followup") or record[b"status"]))  # noqa: SLF001 -- a repeated job waits again already
         if record.get(b"followup_callback") and not tries:
             _call_back(worker, job)
         _tell_others(worker, job)

@@ -15,24 +15,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
-from redis.exceptions import (
-    MasterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import RedisError, ResponseError
 from rq.callbacks import execute_failure_callback, execute_success_callback
 from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus, Retry
 from rq.job_lifecycle import format_exc_info
+from rq.rate_limit import release_slot
 from rq.timeouts import JobTimeoutException
 from rq.utils import as_text, utcformat
 
@@ -43,6 +38,7 @@ from mastowatch.reliable.ending import Ending, Run
 from mastowatch.reliable.followups import follow_up
 from mastowatch.reliable.line import Line, Script
 from mastowatch.reliable.marker import Marker
+from mastowatch.reliable.recovery import is_passing
 from mastowatch.reliable.slate import Doing, Entry, Slate, Wish
 from mastowatch.reliable.tidying import Tidying
 
@@ -59,9 +55,7 @@ BUSY_IN_A_ROW = 20  # so many jobs without a pause, and the bell is taken down
 SCRIPT_TRIES = 3  # so often a script may fail before the horse ends over it
 FOLLOW_UP_S = 300
 _PR_SET_PDEATHSIG = 1
-# What Redis says while it can't write or is not let to; all else is a fault of ours or of the data.
-_PASSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, NoPermissionError)
-_PASSING_WORDS = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS", "BUSY", "NOAUTH", "NOPERM")
+
 
 _TAKE, _END, _FOLLOWED = (Script(lua) for lua in (scripts.TAKE, scripts.END, scripts.FOLLOWED))
 
@@ -77,7 +71,7 @@ class Horse:
         self._bell = Doorbell(worker.connection, [*worker.gates, *queues])
         self._tidying = Tidying(worker)
         self._marker = Marker()
-        self._pid = os.getpid()
+        self._pid, self._parent = os.getpid(), worker.pid or 0
         self._jobs = self._in_a_row = self._asked = 0
         self._worn = False
         self._execution_id = ""
@@ -87,7 +81,7 @@ class Horse:
         """Work, and end the process."""
         code = BROKEN
         try:
-            become_horse(self.worker.pid or 0)
+            become_horse(self._parent)
             self._note(self._live())
             code = 0
         except BaseException as error:  # noqa: BLE001 -- nothing may get out of here: the parent's code is above us
@@ -113,7 +107,7 @@ class Horse:
             elif kind == "dropped":
                 self._tell_dropped(*rest)
                 turn = self.take()
-            elif self._burst and kind == "empty":
+            elif self._burst and kind in ("empty", "held"):
                 return Doing.EMPTY
             else:
                 self._rest(Doing.HELD if kind == "held" else Doing.WAITING)
@@ -130,7 +124,7 @@ class Horse:
         return self._insist(lambda: self._line.run(_TAKE, self._keys, self._take_arguments())) or ["leftover"]
 
     def _is_over(self) -> bool:
-        return self._worn or self._slate.wish is Wish.END or os.getppid() != self.worker.pid
+        return self._worn or self._slate.wish is Wish.END or os.getppid() != self._parent
 
     def _rest(self, doing: Doing) -> None:
         """Wait for the bell, and tidy up now and then."""
@@ -167,10 +161,19 @@ class Horse:
     def _bear(self, error: RedisError) -> None:
         """Raise what asking again won't mend; a Redis that is away, full or read-only comes back."""
         self._tidying.put_off()
-        if isinstance(error, ResponseError) and not _is_passing(error) and self._asked >= SCRIPT_TRIES:
+        if self._asked >= SCRIPT_TRIES and (
+            not is_passing(error) if isinstance(error, ResponseError) else self._redis_answers()
+        ):
             raise error
         if self._asked == 1:
             event(log, logging.DEBUG, "horse_waits_for_redis", error=f"{type(error).__name__}: {error}")
+
+    def _redis_answers(self) -> bool:
+        """Tell whether Redis answers others: then it is our question that it won't take, such as a huge result."""
+        try:
+            return bool(self.worker.connection.ping())
+        except RedisError:
+            return False
 
     # --- a job -------------------------------------------------------------------------------------------
 
@@ -261,7 +264,10 @@ class Horse:
             execute_failure_callback(job, self.worker.death_penalty_class, *caught)
         except BaseException:  # noqa: BLE001 -- as rq.Worker does: it replaces the job's own error
             caught = sys.exc_info()
-        self.worker.handle_exception(job, *caught)
+        try:
+            self.worker.handle_exception(job, *caught)
+        except Exception as error:  # noqa: BLE001 -- what users push must not cost the record of the job's own error
+            event(log, logging.ERROR, "exception_handler_failed", error=f"{type(error).__name__}: {error}")
         run = Run(self.worker.name, execution_id, began, job.ended_at)
         return ending.failed(job, format_exc_info(caught), run), run
 
@@ -280,17 +286,25 @@ class Horse:
         answer = self._insist_on_recording(ask, job)
         if answer[0] == "lost" and self._asked == 1:
             event(log, logging.WARNING, "job_lost_to_another_worker", queue=job.origin)
+        if end.where == "delayed" and job.has_rate_limit:
+            self._give_slot_back(job)
         if take_next:
             return [_text(answer[1]), *answer[2:]]
         self._tidy_if_due()
         return self.take()
+
+    def _give_slot_back(self, job: Job) -> None:
+        """Let others run while this one waits; left undone, tidying does it."""
+        job._status = JobStatus.SCHEDULED  # noqa: SLF001 -- as rq.Worker does
+        with suppress(RedisError):
+            release_slot(job)
 
     def _insist_on_recording(self, ask: Callable[[], list[Any]], job: Job) -> list[Any]:
         while True:
             answer = self._insist(ask)
             if answer is not None:
                 return answer
-            if os.getppid() != self.worker.pid:
+            if os.getppid() != self._parent:
                 os._exit(BROKEN)
             # The parent waits for its end, but the job is done: it would have to be done again. It may kill us.
             event(log, logging.DEBUG, "horse_keeps_an_ending", job_id=job.id)
@@ -370,10 +384,6 @@ class Horse:
 
 def _text(raw: bytes | str) -> str:
     return raw if isinstance(raw, str) else raw.decode(errors="replace")
-
-
-def _is_passing(error: ResponseError) -> bool:
-    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_WORDS)
 
 
 def become_horse(parent: int) -> None:

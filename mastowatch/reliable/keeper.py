@@ -131,7 +131,7 @@ class Keeper:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the horse and to what its job has started."""
         if self.pid:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
             with suppress(ProcessLookupError):  # in its first moments it leads no group yet
                 os.kill(self.pid, number)
@@ -140,11 +140,14 @@ class Keeper:
         """Return how the horse ended, once, after it has."""
         if not self.pid:
             return None
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            pid, status = self.pid, 0  # whoever started us has SIGCHLD ignored, and so nobody knows its status
         if not pid:
             return None
         # What its job has started dies with it, as nobody else knows of it.
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         os.close(self._fd)
         self.pid, self._fd = 0, -1

@@ -14,6 +14,13 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from redis.exceptions import (
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.utils import as_text, utcformat
 
@@ -25,30 +32,62 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNSETTLED = "rq:unsettled"
+HAND_MAX = 200  # of one hand at a time; there is one job in it, unless somebody has put others there
+# What Redis says while it can't write or is not let to; all else is a fault of ours or of the data.
+_PASSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, NoPermissionError)
+_PASSING_WORDS = (
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "BUSY",
+    "NOAUTH",
+    "NOPERM",
+    "The user executing",
+)
+
 # counted: a try is used up; free: none, as it was not the job's doing; stopped: somebody wanted it to end.
 How = Literal["counted", "free", "stopped"]
 
 
-def settle_hand(redis: Redis, holder: str, queue: str, how: How, what_happened: str) -> list[str]:
-    """Settle every job in the hand of ``holder``; return their ids. ``queue`` is for records that name none."""
-    hand: list[Any] = redis.lrange(scripts.taken_key(holder), 0, -1)
-    settled = (settle(redis, raw, holder, queue, how, what_happened) for raw in hand)
-    return [job_id for job_id in settled if job_id]
+def bury(redis: Redis, holder: str, queue: str) -> None:
+    """Settle the hand of a worker that died, unless it shows life after all. ``queue``: for records that name none."""
+    hand: list[Any] = redis.lrange(scripts.taken_key(holder), 0, HAND_MAX - 1)
+    for raw in hand:
+        settle(redis, raw, holder, queue, "counted", f"Its worker {holder} died.", if_dead=True)
+    forget_taker(redis, holder)
 
 
-def settle(redis: Redis, raw_id: bytes, holder: str, queue: str, how: How, what_happened: str) -> str:
+def settle(
+    redis: Redis, raw_id: bytes, holder: str, queue: str, how: How, what_happened: str, *, if_dead: bool = False
+) -> str:
     """Settle one job in the hand of ``holder``; return its id, or "" if there was nothing to do."""
     script = redis.register_script(scripts.SETTLE)
     text = b64encode(zlib.compress(what_happened.encode())).decode()
-    when: list[Any] = [utcformat(datetime.now(UTC)), time.time()]
+    when: list[Any] = [utcformat(datetime.now(UTC)), time.time(), DEFAULT_FAILURE_TTL, int(if_dead)]
     keys = [scripts.taken_key(holder), scripts.worker_key(holder)]
-    outcome = as_text(script(keys=keys, args=[raw_id, queue, how, text, holder, *when, DEFAULT_FAILURE_TTL]))
-    if outcome in ("gone", "ended", "queued"):
-        return ""
     job_id = raw_id.decode(errors="replace")
+    try:
+        outcome = as_text(script(keys=keys, args=[raw_id, queue, how, text, holder, *when]))
+    except ResponseError as error:
+        if is_passing(error):
+            raise
+        # Nothing is lost, and it stands in nobody's way: a person has to look at what lies there.
+        redis.register_script(scripts.SET_ASIDE)(keys=[keys[0], UNSETTLED], args=[raw_id])
+        event(log, logging.ERROR, "job_not_settled", job_id=job_id, error=str(error), kept_in=UNSETTLED)
+        return ""
+    if outcome in ("gone", "ended", "queued", "alive"):
+        return ""
     level = logging.ERROR if outcome == "failed" else logging.WARNING
     event(log, level, "job_recovered", job_id=job_id, holder=holder, outcome=outcome, reason=what_happened)
     return job_id
+
+
+def is_passing(error: ResponseError) -> bool:
+    """Tell whether Redis may take the same again later: it is full, read-only, busy, or does not let us."""
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_WORDS)
 
 
 def forget_taker(redis: Redis, name: str) -> None:

@@ -10,7 +10,6 @@ keys that depend on a job's record are made here.
 from __future__ import annotations
 
 TAKERS = "rq:takers"
-FOLLOW_UPS = "rq:followups"
 SUSPENDED = "rq:suspended"
 TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
 
@@ -40,11 +39,11 @@ local function take(name, execution, iso, now, ttl, gates)
   if redis.call('EXISTS', worker) == 0 then return {'unregistered'} end
   local held = redis.call('LRANGE', hand, 0, -1)
   if #held > 0 then
-    local origin = redis.call('HGET', 'rq:job:' .. held[1], 'origin')
-    if #held == 1 and redis.call('EXISTS', 'rq:execution:' .. held[1] .. ':' .. execution) == 1 then
-      return {'job', 'rq:queue:' .. (origin or ''), held[1], redis.call('HGETALL', 'rq:job:' .. held[1])}
-    end
-    return {'leftover'}
+    local job = 'rq:job:' .. held[1]
+    if #held > 1 or redis.call('TYPE', job).ok ~= 'hash' then return {'leftover'} end
+    local known = redis.call('HMGET', job, 'run', 'origin')
+    if known[1] ~= execution then return {'leftover'} end
+    return {'job', 'rq:queue:' .. (known[2] or ''), held[1], redis.call('HGETALL', job)}
   end
   for i = 3, 2 + gates do
     if redis.call('EXISTS', KEYS[i]) == 1 then
@@ -52,18 +51,20 @@ local function take(name, execution, iso, now, ttl, gates)
       return {'held'}
     end
   end
-  local id = redis.call('LMOVE', 'rq:followups', hand, 'LEFT', 'LEFT')
-  if id then
-    redis.call('SADD', 'rq:takers', name)
-    return {'follow up', id, redis.call('HGETALL', 'rq:job:' .. id)}
+  for i = 3 + gates, #KEYS do
+    local id = redis.call('LMOVE', 'rq:followups:' .. string.sub(KEYS[i], 10), hand, 'LEFT', 'LEFT')
+    if id then
+      redis.call('SADD', 'rq:takers', name)
+      return {'follow up', id, redis.call('HGETALL', 'rq:job:' .. id)}
+    end
   end
   for i = 3 + gates, #KEYS do
-    id = redis.call('LMOVE', KEYS[i], hand, 'LEFT', 'LEFT')
+    local id = redis.call('LMOVE', KEYS[i], hand, 'LEFT', 'LEFT')
     if id then
       local job, found, why = 'rq:job:' .. id, {}, nil
       local kind = redis.call('TYPE', job).ok
       if kind == 'hash' then found = redis.call('HMGET', job, 'status', 'origin') else why = 'record: ' .. kind end
-      if found[1] == 'canceled' or found[1] == 'finished' then why = found[1] end
+      if found[1] == 'canceled' then why = found[1] end
       if why then
         redis.call('LREM', hand, 0, id)
         return {'dropped', id, why}
@@ -71,7 +72,8 @@ local function take(name, execution, iso, now, ttl, gates)
       redis.call('SADD', 'rq:takers', name)
       local origin = found[2] or string.sub(KEYS[i], 10)
       local member = id .. ':' .. execution
-      redis.call('HSET', job, 'status', 'started', 'started_at', iso, 'last_heartbeat', iso, 'worker_name', name)
+      redis.call('HSET', job, 'status', 'started', 'started_at', iso, 'last_heartbeat', iso, 'worker_name', name,
+        'run', execution)
       redis.call('PERSIST', job)
       redis.call('ZADD', 'rq:wip:' .. origin, now + ttl, member)
       redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'job_id', id, 'created_at', now,
@@ -95,8 +97,9 @@ _TAKE_CALL = "take(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5
 
 TAKE = _SET_STATE + _TAKE + f"return {_TAKE_CALL}"
 
-# What came of a job, recorded only if it is still in this hand: a worker that was taken for dead has lost it, and what
-# it has to say must not end the run of another. Then, with ARGV[7] = '1', the next job is taken in the same step.
+# What came of a job, recorded only if this run of it is still in this hand: a worker that was taken for dead has lost
+# it, and what it has to say must not end the run of another. A script is no transaction: what fails in the middle
+# stays done, so the job leaves the hand last. Then, with ARGV[7] = '1', the next job is taken in the same step.
 # ARGV from 8: id, execution, origin, where to ('ended', 'delayed', 'front', 'back', 'deleted'), registry, score,
 # seconds to keep the record ('' as it is, -1 for ever), seconds to keep the result, counter of the worker's, seconds
 # worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped'), '1' if there are
@@ -113,34 +116,44 @@ local job, results = 'rq:job:' .. id, 'rq:results:' .. id
 local kept = {job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}
 
 local function record()
-  if redis.call('LREM', KEYS[1], 0, id) == 0 then return 'lost' end
+  if not redis.call('LPOS', KEYS[1], id) then return 'lost' end
+  local known = redis.call('HMGET', job, 'status', 'run')
+  local status = known[1]
+  if known[2] and known[2] ~= execution then return 'lost' end
+
+  -- First what Redis could refuse, so that a refusal finds nothing changed.
+  local last_field = 21 + tonumber(ARGV[21])
+  if status and #ARGV > last_field and result_keep ~= 0 then
+    redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(ARGV, last_field + 1))
+    if result_keep > 0 then redis.call('EXPIRE', results, result_keep) else redis.call('PERSIST', results) end
+  end
+  -- Queued again while it ran: what waits now keeps its record.
+  local again = (status == 'queued' and redis.call('LPOS', 'rq:queue:' .. origin, id))
+    or (status == 'scheduled' and redis.call('ZSCORE', 'rq:scheduled:' .. origin, id))
+  if status and not again then
+    if where == 'ended' or where == 'delayed' then redis.call('ZADD', registry, score, id) end
+    if where == 'front' then redis.call('LPUSH', 'rq:queue:' .. origin, id) end
+    if where == 'back' then redis.call('RPUSH', 'rq:queue:' .. origin, id) end
+    redis.call('HSET', job, unpack(ARGV, 22, last_field))
+  end
+
   forget_run(KEYS[2], origin, id, execution)
   if redis.call('EXISTS', KEYS[2]) == 1 then
     redis.call('HINCRBY', KEYS[2], ARGV[16], 1)
     redis.call('HINCRBYFLOAT', KEYS[2], 'total_working_time', ARGV[17])
   end
   if ARGV[18] ~= '' then redis.call('HINCRBY', 'rq:totals', origin .. ':' .. ARGV[18], 1) end
-  local status = redis.call('HGET', job, 'status')
   if not status then return 'deleted' end
+  redis.call('HDEL', job, 'run')
   if status == 'canceled' then redis.call('ZREM', 'rq:canceled:' .. origin, id) end
 
-  local last_field = 21 + tonumber(ARGV[21])
-  redis.call('HSET', job, unpack(ARGV, 22, last_field))
-  if #ARGV > last_field and result_keep ~= 0 then
-    redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(ARGV, last_field + 1))
-    if result_keep > 0 then redis.call('EXPIRE', results, result_keep) else redis.call('PERSIST', results) end
-  end
-
-  local ended = where == 'ended' or where == 'deleted'
-  local more = ARGV[20] == '1' or redis.call('EXISTS', kept[2]) == 1
+  local more = ARGV[19] ~= '' and (ARGV[20] == '1' or redis.call('EXISTS', kept[2]) == 1)
   if more then
     redis.call('HSET', job, 'followup', ARGV[19])
-    if where == 'deleted' then redis.call('HSET', job, 'followup_deletes', '1') end
-    redis.call('RPUSH', 'rq:followups', id)
+    if where == 'deleted' and not again then redis.call('HSET', job, 'followup_deletes', '1') end
+    redis.call('RPUSH', 'rq:followups:' .. origin, id)
   end
-  if where == 'ended' or where == 'delayed' then redis.call('ZADD', registry, score, id) end
-  if where == 'front' then redis.call('LPUSH', 'rq:queue:' .. origin, id) end
-  if where == 'back' then redis.call('RPUSH', 'rq:queue:' .. origin, id) end
+  if again then return 'recorded' end
   if where == 'deleted' then
     if not more then redis.call('DEL', kept[1], kept[2], kept[3], results) else keep = 86400 end
   end
@@ -151,6 +164,7 @@ local function record()
 end
 
 local said = record()
+if said ~= 'lost' then redis.call('LREM', KEYS[1], 0, id) end
 if ARGV[7] ~= '1' then return {said} end
 local taken = """
     + _TAKE_CALL
@@ -160,26 +174,34 @@ return taken
 """
 )
 
-# A follow-up is done: let go, and the record goes if it was only kept for this. KEYS: hand. ARGV: id
+# A follow-up is done: let go, and the record goes if it was only kept for this. Meanwhile the job may wait again, or
+# have ended again, with a follow-up of its own. KEYS: hand. ARGV: id
 FOLLOWED = """
 if redis.call('LREM', KEYS[1], 0, ARGV[1]) == 0 then return 'lost' end
 local job = 'rq:job:' .. ARGV[1]
-if redis.call('HGET', job, 'followup_deletes') then
+if redis.call('TYPE', job).ok ~= 'hash' then return 'gone' end
+local known = redis.call('HMGET', job, 'status', 'origin', 'followup', 'followup_deletes')
+redis.call('HDEL', job, 'followup_tries', 'followup_callback')
+if redis.call('LPOS', 'rq:followups:' .. (known[2] or ''), ARGV[1]) then return 'again' end
+redis.call('HDEL', job, 'followup', 'followup_deletes')
+if known[4] and known[1] == known[3] then
   redis.call('DEL', job, job .. ':dependents', 'rq:job::' .. ARGV[1] .. ':dependencies', 'rq:results:' .. ARGV[1])
-else
-  redis.call('HDEL', job, 'followup', 'followup_tries', 'followup_callback')
 end
 return 'done'
 """
 
 # A job in the hand of a worker that is gone, or of a horse that died. KEYS: hand, worker.
 # ARGV: id, queue if the record does not say, how ('counted', 'free', 'stopped'), what happened as RQ keeps it,
-# the holder's name, now as RQ writes it, now, seconds to keep a failure if the record does not say
+# the holder's name, now as RQ writes it, now, seconds to keep a failure if the record does not say, '1' if the holder
+# is another worker, which may have shown life since it was found dead
 SETTLE = (
     _FORGET_RUN
     + """
 local hand, worker, id, how = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
 local job, results = 'rq:job:' .. id, 'rq:results:' .. id
+if ARGV[9] == '1' and redis.call('EXISTS', worker) == 1 and redis.call('HEXISTS', worker, 'death') == 0 then
+  return 'alive'
+end
 if not redis.call('LPOS', hand, id) then return 'gone' end
 if redis.call('TYPE', job).ok ~= 'hash' then
   redis.call('LREM', hand, 0, id)
@@ -207,11 +229,12 @@ local function let_go(outcome)
 end
 
 local function follow_up()
-  redis.call('RPUSH', 'rq:followups', id)
+  redis.call('RPUSH', 'rq:followups:' .. origin, id)
   return let_go('follow up')
 end
 
 local function attempt(kind)
+  if keep == 0 and kind == '2' then return end
   local fields = {'type', kind, 'worker_name', ARGV[5], 'exc_string', ARGV[4], 'execution_ended_at', ARGV[7]}
   if execution ~= '' then
     table.insert(fields, 'execution_id')
@@ -223,6 +246,7 @@ end
 
 local function to_the_front(outcome)
   redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[6])
+  redis.call('HDEL', job, 'run')
   redis.call('SADD', 'rq:queues', queue)
   redis.call('LPUSH', queue, id)
   return let_go(outcome)
@@ -252,10 +276,11 @@ local name, callback = 'failed', found[6]
 if how == 'stopped' then name, callback = 'stopped', found[7] end
 attempt('2')
 redis.call('HSET', job, 'status', name, 'ended_at', ARGV[6])
+redis.call('HDEL', job, 'run')
+redis.call('HINCRBY', 'rq:totals', origin .. ':failed', 1)
 local score = keep
 if keep > 0 then score = tonumber(ARGV[7]) + keep end
-redis.call('ZADD', 'rq:failed:' .. origin, score, id)
-redis.call('HINCRBY', 'rq:totals', origin .. ':failed', 1)
+if keep ~= 0 then redis.call('ZADD', 'rq:failed:' .. origin, score, id) end
 if keep > 0 then
   for _, key in ipairs({job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}) do
     redis.call('EXPIRE', key, keep)
@@ -266,37 +291,50 @@ if called or (found[8] and found[8] ~= '') or (found[9] and found[9] ~= '')
     or redis.call('EXISTS', job .. ':dependents') == 1 then
   redis.call('HSET', job, 'followup', name)
   if called then redis.call('HSET', job, 'followup_callback', '1') end
+  if keep == 0 then redis.call('HSET', job, 'followup_deletes', '1') end
   follow_up()
   return name
 end
+if keep == 0 then redis.call('DEL', job, results) end
 return let_go(name)
 """
 )
 
-# A worker's sign of life, and that of the job it runs. KEYS: worker.
+# A worker's sign of life, and that of the job it runs; then the names of those with a hand and without a life.
+# While Redis or a network stood still nobody could show life, and then everybody looks dead: so all workers together
+# keep ``rq:steady``, which says since when signs of life have come without a gap, and nobody is dead before that has
+# been a life long. All by the clock of Redis. KEYS: worker, hand.
 # ARGV: now as RQ writes it, now, seconds a registration lives, id of the running job or '', its execution,
-# seconds an execution lives, '1' to look for the dead. Answers: {registered?, dead takers...}
+# seconds an execution lives, the worker's name, milliseconds that make a gap. Answers: {registered?, dead takers...}
 BEAT = """
 local worker, now, ttl = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[6])
 if redis.call('HEXISTS', worker, 'birth') == 0 or redis.call('SISMEMBER', 'rq:workers', worker) == 0 then return {0} end
 redis.call('HSET', worker, 'last_heartbeat', ARGV[1])
 redis.call('EXPIRE', worker, ARGV[3])
 local id, execution = ARGV[4], ARGV[5]
-local run = 'rq:execution:' .. id .. ':' .. execution
-if id ~= '' and redis.call('EXISTS', run) == 1 then
-  local origin = redis.call('HGET', 'rq:job:' .. id, 'origin')
+local job, member = 'rq:job:' .. id, id .. ':' .. execution
+if id ~= '' and redis.call('TYPE', job).ok == 'hash' and redis.call('HGET', job, 'run') == execution
+    and redis.call('LPOS', KEYS[2], id) then
+  local known = redis.call('HMGET', job, 'origin', 'started_at')
+  local run = 'rq:execution:' .. member
+  -- Anew if it ran out while Redis was away.
+  if redis.call('EXISTS', run) == 0 then
+    redis.call('HSET', run, 'id', execution, 'job_id', id, 'created_at', now, 'worker_name', ARGV[7])
+    redis.call('SADD', worker .. ':executions', member)
+  end
   redis.call('HSET', run, 'last_heartbeat', ARGV[2])
   redis.call('EXPIRE', run, ttl)
-  redis.call('ZADD', 'rq:executions:' .. id, 'XX', now + ttl + 60, execution)
+  redis.call('ZADD', 'rq:executions:' .. id, now + ttl + 60, execution)
   redis.call('EXPIRE', 'rq:executions:' .. id, ttl + 60)
   redis.call('EXPIRE', worker .. ':executions', ttl + 60)
-  if origin then
-    redis.call('ZADD', 'rq:wip:' .. origin, 'XX', now + ttl, id .. ':' .. execution)
-    redis.call('HSET', 'rq:job:' .. id, 'last_heartbeat', ARGV[1])
-  end
+  if known[1] then redis.call('ZADD', 'rq:wip:' .. known[1], now + ttl, member) end
+  redis.call('HSET', job, 'last_heartbeat', ARGV[1])
 end
-local answer = {1}
-if ARGV[7] == '1' then
+local answer, clock = {1}, tonumber(redis.call('TIME')[1])
+local steady = tonumber(redis.call('GET', 'rq:steady') or '')
+if not steady then redis.call('SET', 'rq:steady', clock) end
+redis.call('PEXPIRE', 'rq:steady', ARGV[8])
+if steady and clock - steady >= tonumber(ARGV[3]) then
   for _, name in ipairs(redis.call('SMEMBERS', 'rq:takers')) do
     local other = 'rq:worker:' .. name
     if other ~= worker and (redis.call('EXISTS', other) == 0 or redis.call('HEXISTS', other, 'death') == 1) then
@@ -306,6 +344,22 @@ if ARGV[7] == '1' then
 end
 return answer
 """
+
+# Runs whose time is up by RQ's reckoning, but whose worker lives or is still to be buried, get more of it: RQ reckons
+# by the clock of whoever cleans up, and knows nothing of hands. KEYS: rq:wip of a queue. ARGV: up to when, until when
+PROLONG = """
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, ARGV[1])) do
+  local id = string.match(member, '^(.*):[^:]*$') or member
+  local job = 'rq:job:' .. id
+  local name = redis.call('TYPE', job).ok == 'hash' and redis.call('HGET', job, 'worker_name')
+  if name and (redis.call('EXISTS', 'rq:worker:' .. name) == 1 or redis.call('LPOS', 'rq:taken:' .. name, id)) then
+    redis.call('ZADD', KEYS[1], 'XX', ARGV[2], member)
+  end
+end
+"""
+
+# What no script can settle is set aside, so that it stands in nobody's way. KEYS: hand, rq:unsettled. ARGV: id
+SET_ASIDE = "if redis.call('LREM', KEYS[1], 0, ARGV[1]) > 0 then redis.call('RPUSH', KEYS[2], ARGV[1]) end"
 
 # A taker whose hand is empty is none any more. KEYS: takers, hand. ARGV: name
 FORGET_TAKER = "if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SREM', KEYS[1], ARGV[1]) end"

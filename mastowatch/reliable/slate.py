@@ -12,10 +12,10 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-_ID_BYTES = 1024
+_ID_BYTES = 3000  # what is longer is cut; RQ sets no limit
 _PAGE = struct.Struct(f"=QBdddQH{_ID_BYTES}sH64s")
 _COUNTER = struct.Struct("=Q")
-_WISH_AT = 4000  # the parent's byte; everything before it is the horse's
+_WISH_AT = 4095  # the parent's byte; everything before it is the horse's
 _TRIES = 5
 
 
@@ -52,6 +52,11 @@ class Entry:
     jobs: int
     job_id: str
     execution_id: str
+
+
+def cut(job_id: str) -> str:
+    """Return the id as it reads on a slate."""
+    return job_id.encode()[:_ID_BYTES].decode(errors="replace")
 
 
 class Slate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rq.registry import clean_registries
 from rq.worker_registration import clean_worker_registry
 
 from mastowatch.logs import event
+from mastowatch.reliable import scripts
 from mastowatch.reliable.lock import OwnedLock
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 30.0
+EVERY_S = 30
 
 
 class Tidying:
@@ -27,8 +29,9 @@ class Tidying:
 
     def __init__(self, worker: ReliableWorker) -> None:
         self._worker = worker
+        self._prolong = worker.connection.register_script(scripts.PROLONG)
         self._lock = OwnedLock(worker.connection, "rq:maintenance", worker.name, ttl_s=120)
-        self._next = time.monotonic()
+        self._next = time.monotonic() + random.uniform(1, EVERY_S)  # noqa: S311 -- so that not all come at once
 
     def due(self) -> bool:
         """Tell whether it is time, for a horse that has none of its own to lose."""
@@ -53,7 +56,9 @@ class Tidying:
 
     def _clean(self) -> None:
         try:
+            now = int(time.time())
             for queue in self._worker.queues:
+                self._prolong(keys=[queue.started_job_registry.key], args=[now + EVERY_S, now + 3 * EVERY_S])
                 clean_registries(queue, self._worker.exception_handlers)
                 clean_worker_registry(queue)
             Group.clean_registries(connection=self._worker.connection)

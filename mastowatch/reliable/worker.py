@@ -21,8 +21,9 @@ from typing import Any, NoReturn
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 from rq import Worker
 from rq.exceptions import DeserializationError
 from rq.job import Job
@@ -36,19 +37,22 @@ from mastowatch.logs import event
 from mastowatch.reliable import scripts
 from mastowatch.reliable.horse import EXECUTION_S, Horse
 from mastowatch.reliable.keeper import Death, Keeper, Limits
-from mastowatch.reliable.recovery import How, forget_taker, settle, settle_hand
+from mastowatch.reliable.recovery import How, bury, forget_taker, settle
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
-from mastowatch.reliable.slate import Doing, Entry, Slate
+from mastowatch.reliable.slate import Doing, Slate, cut
 
 log = logging.getLogger(__name__)
 
 # A worker that is silent for LIFE_S is dead, and its job is brought back by the next look of any other: within
-# LIFE_S + BEAT_S, 11 s, by the clock of Redis alone.
-LIFE_S, BEAT_S = 9, 2.0
+# LIFE_S + BEAT_S, 11 s, by the clock of Redis alone. After GAP_S without any sign of life from anybody nobody is dead
+# before a life has passed anew.
+LIFE_S, BEAT_S, GAP_S = 9, 2.0, 4.0
 TURN_S = 0.2  # how soon the parent sees a command, or a horse past its limits
 GRACE_S = 10.0  # beyond its limit a job that no signal reaches is killed
 REDIS_S = 3.0  # how long the parent waits for an answer: it has a horse to watch and a watchdog to feed
 HORSE_JOBS, HORSE_MIB = 1000, 512
+COMMANDS_MAX = 100  # heard a turn
+LISTEN_AGAIN_S = 10.0
 
 
 def fresh_name(instance: str = "") -> str:
@@ -115,9 +119,10 @@ class ReliableWorker(Worker):
         self._keeper = Keeper(Limits(grace_s, horse_mib))
         self._death = Death(clean=True)
         self._beat_script = self.connection.register_script(scripts.BEAT)
-        self._next_beat = 0.0
-        self._steady_since: float | None = None
-        self._burst = self._born = self._first_beat_done = self._held = False
+        self._next_beat = self._next_listen = 0.0
+        self._burst = self._born = self._held = self._heard = False
+        self._dead: list[bytes] = []
+        self._max_jobs: int | None = None
         self._stop_asked_at: float | None = None
         self._forced = False
         self._wake, self._waker = os.pipe()
@@ -164,6 +169,16 @@ class ReliableWorker(Worker):
             return f"busy with {entry.job_id}"
         return {Doing.STARTING: "starting", Doing.HELD: "suspended"}.get(entry.doing, "idle")
 
+    @classmethod
+    def find_by_key(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- RQ's
+        """Return a worker that is registered somewhere, to look at, as rq.Worker."""
+        return Worker.find_by_key(*args, **kwargs)
+
+    @classmethod
+    def all(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- RQ's
+        """Return all registered workers, to look at, as rq.Worker."""
+        return Worker.all(*args, **kwargs)
+
     @property
     def exception_handlers(self) -> list[Callable[..., Any]]:
         """The handlers that were pushed with RQ's push_exc_handler."""
@@ -205,25 +220,29 @@ class ReliableWorker(Worker):
 
     # --- its life ----------------------------------------------------------------------------------------
 
-    def work(self, burst: bool = False, *, max_jobs: int | None = None, **_: Any) -> bool:  # type: ignore[override]  # noqa: ANN401, FBT001, FBT002 -- RQ's signature; the rest of it is about logging
+    def work(self, burst: bool = False, *, max_jobs: int | None = None, **logging_options: Any) -> bool:  # type: ignore[override]  # noqa: ANN401, FBT001, FBT002 -- RQ's signature; the rest of it is about logging
         """Work until SIGTERM or SIGINT, or with ``burst`` until the queues are empty; return whether a job ran.
 
         With ``max_jobs``, stop after so many.
         """
-        self._burst = burst
-        if max_jobs is not None:
-            self.horse_jobs = max_jobs
+        if asked := [name for name in ("max_idle_time", "with_scheduler") if logging_options.get(name)]:
+            raise ValueError(f"{', '.join(asked)}: not for this worker; see docs/explanation/job-safety.md")
+        self._burst, self._stop_requested, self._forced, self._stop_asked_at = burst, False, False, None
+        self._death, done = Death(clean=True), self.jobs_done
+        self._max_jobs = None if max_jobs is None else done + max_jobs
         before = {number: signal.signal(number, self.request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             while not self.stopped:
                 self._patient_step()
-                if self._death.empty or (max_jobs is not None and self.jobs_done >= max_jobs):
-                    self._stop_requested = True
+                self._stop_requested = self._stop_requested or self._death.empty or self._jobs_left() <= 0
             self.leave()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        return self.jobs_done > 0
+        return self.jobs_done > done
+
+    def _jobs_left(self) -> int:
+        return self.horse_jobs if self._max_jobs is None else self._max_jobs - self.jobs_done
 
     def _patient_step(self) -> None:
         try:
@@ -243,12 +262,13 @@ class ReliableWorker(Worker):
             self._settle_own_hand()
             self._beat_if_due()
             self._hear_commands()
+            self._bury_dead()
         except RedisError:
-            self._steady_since = None
             # Whoever looks next finds what is left in hand; nothing here is worth waiting for.
             self._forced = self._forced or (self._stop_requested and not self._keeper.pid)
             raise
-        if self._keeper.may_fork() and not self._stop_requested:
+        if self._keeper.may_fork() and not self._stop_requested and self._jobs_left() > 0:
+            self.pid = os.getpid()
             self._keeper.fork(self._be_horse)
         self._tell_whether_open()
         self._alive()
@@ -265,6 +285,8 @@ class ReliableWorker(Worker):
             self.register_death()
             if self.pubsub is not None:
                 self.pubsub.close()
+                self.pubsub = None
+            self._born = False
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
 
@@ -272,6 +294,7 @@ class ReliableWorker(Worker):
 
     def _be_horse(self, slate: Slate) -> NoReturn:
         self._is_horse = True
+        self.horse_jobs = min(self.horse_jobs, self._jobs_left())
         self.connection = self._horses_connection
         for queue in self.queues:
             queue.connection = self.connection
@@ -312,6 +335,7 @@ class ReliableWorker(Worker):
         self._death, self._stopped_job_id = Death(clean=True), None
 
     def _verdict(self, job_id: str) -> tuple[How, str]:
+        job_id = cut(job_id)
         if job_id == self._stopped_job_id:
             return "stopped", "Job stopped by user, work-horse terminated."
         if self._stopped_job_id or (self._death.victim and job_id != self._death.victim):
@@ -325,43 +349,40 @@ class ReliableWorker(Worker):
         now = self._clock()
         if now < self._next_beat:
             return
-        late = self._steady_since is None or now > self._next_beat + 2 * BEAT_S
-        entry = self._keeper.entry
-        answer = self._beat(entry, look=not late and now - (self._steady_since or now) >= LIFE_S)
+        if not self._born:
+            self._register()
+        answer = self._beat()
         if not answer[0]:
             self._register()
-            answer = self._beat(entry, look=False)
-        if late or self._clock() - now > BEAT_S:
-            # While Redis or we were away nobody could show life: at first everybody looks dead.
-            self._steady_since = self._first_steady(now)
+            answer = self._beat()
         self._next_beat = now + BEAT_S
-        for raw in answer[1:]:
-            self._bury(as_text(raw))
+        self._dead = answer[1:]
 
-    def _beat(self, entry: Entry, *, look: bool) -> list[Any]:
+    def _beat(self) -> list[Any]:
+        entry = self._keeper.entry
         self.last_heartbeat = datetime.now(UTC)
         running = (entry.job_id, entry.execution_id) if self._keeper.pid else ("", "")
         when: list[Any] = [utcformat(self.last_heartbeat), self.last_heartbeat.timestamp(), LIFE_S]
-        answer: list[Any] = self._beat_script(keys=[self.key], args=[*when, *running, EXECUTION_S, int(look)])
+        arguments = [*when, *running, EXECUTION_S, self.name, int(GAP_S * 1000)]
+        answer: list[Any] = self._beat_script(keys=[self.key, scripts.taken_key(self.name)], args=arguments)
         return answer
 
-    def _first_steady(self, now: float) -> float:
-        """Return since when signs of life could have been heard: at our own start, for as long as Redis is up."""
-        if self._first_beat_done:
-            return self._clock()
-        self._first_beat_done = True
-        try:
-            up = float(self.connection.info("server")["uptime_in_seconds"])
-        except (RedisError, KeyError, ValueError):
-            up = 0.0
-        return now - min(up, LIFE_S)
+    def _bury_dead(self) -> None:
+        """Bury some of the dead; the rest at the next turn, as we have to show life ourselves."""
+        until = self._clock() + BEAT_S / 4
+        while self._dead and self._clock() < until:
+            name = self._dead.pop()
+            try:
+                self._bury(as_text(name))
+            except UnicodeDecodeError:
+                self.connection.srem(scripts.TAKERS, name)  # no worker of ours or of RQ's is called so
 
     def _bury(self, name: str) -> None:
-        settle_hand(self.connection, name, self.queues[0].name, "counted", f"Its worker {name} died.")
-        forget_taker(self.connection, name)
+        bury(self.connection, name, self.queues[0].name)
 
     def _register(self) -> None:
-        self.connection.delete(self.key)
+        if self._born:
+            self.connection.delete(self.key)  # what an expired registration has left
         self._set_ip_address(self.connection)
         self.register_birth()
         if self._labels:
@@ -379,17 +400,34 @@ class ReliableWorker(Worker):
 
     def _hear_commands(self) -> None:
         """Hear what `rq` and the API send; without a thread, which a fork would leave in any state."""
-        if self.pubsub is None:
-            self.pubsub = self.connection.pubsub()
-            self.pubsub.subscribe(**{self.pubsub_channel_name: self._obey})
-        while self.pubsub.get_message(ignore_subscribe_messages=True, timeout=0.0) is not None:
-            pass
+        if self.pubsub is None and not self._listen():
+            return
+        for _ in range(COMMANDS_MAX):
+            self._heard = False
+            if self.pubsub is None or (self.pubsub.get_message(timeout=0.0) is None and not self._heard):
+                return
+
+    def _listen(self) -> bool:
+        """Subscribe to the worker's channel; where that is not allowed it works all the same, and tries again."""
+        if self._clock() < self._next_listen:
+            return False
+        self._next_listen = self._clock() + LISTEN_AGAIN_S
+        pubsub = self.connection.pubsub()
+        try:
+            pubsub.subscribe(**{self.pubsub_channel_name: self._obey})
+            pubsub.get_message(timeout=REDIS_S)  # what was refused shows here
+        except ResponseError as error:
+            pubsub.close()
+            event(log, logging.WARNING, "deaf_to_commands", error=str(error), again=f"in {LISTEN_AGAIN_S:.0f} s")
+            return False
+        self.pubsub = pubsub
+        return True
 
     def _obey(self, message: Any) -> None:  # noqa: ANN401 -- redis-py's message
+        self._heard = True
         try:
             self.handle_payload(message)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            # Anybody who reaches Redis can send anything.
+        except Exception as error:  # noqa: BLE001 -- anybody who reaches Redis can send anything
             event(log, logging.WARNING, "command_not_understood", error=type(error).__name__)
 
     # --- in the horse ------------------------------------------------------------------------------------
@@ -426,8 +464,11 @@ def _words_of(error: Any) -> str:  # noqa: ANN401 -- whatever was raised
 def _impatient(connection: Redis) -> Redis:
     """Return a client of the same Redis that waits REDIS_S at most and asks once."""
     pool = connection.connection_pool
-    if type(pool) is not ConnectionPool:
-        return connection  # Sentinel's pool finds its server itself, and can't be copied
     options = {**pool.connection_kwargs, "socket_timeout": REDIS_S, "socket_connect_timeout": REDIS_S}
+    if options.get("decode_responses"):
+        raise ValueError("a worker needs a Redis client without decode_responses: RQ's records are bytes")
     options["retry"] = Retry(NoBackoff(), 0)
+    if isinstance(pool, SentinelConnectionPool):
+        options.pop("connection_pool", None)
+        return Redis(connection_pool=SentinelConnectionPool(pool.service_name, pool.sentinel_manager, **options))
     return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))
