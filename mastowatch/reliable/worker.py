@@ -217,7 +217,7 @@ class ReliableWorker(Worker):
         try:
             while not self.stopped:
                 self._patient_step()
-                if self._death.empty or (max_jobs is not None and self.jobs_done >= max_jobs):
+                if max_jobs is not None and self.jobs_done >= max_jobs:
                     self._stop_requested = True
             self.leave()
         finally:
@@ -252,7 +252,7 @@ class ReliableWorker(Worker):
             self._keeper.fork(self._be_horse)
         self._tell_whether_open()
         self._alive()
-        self._keeper.wait(wait_s, self._wake)
+        self._keeper.wait(0 if self.stopped else wait_s, self._wake)
         with suppress(BlockingIOError):
             os.read(self._wake, 4096)
 
@@ -284,6 +284,7 @@ class ReliableWorker(Worker):
             self._death = death
             if death.clean:
                 self._stopped_job_id = None  # it had ended before it could be stopped
+            self._stop_requested = self._stop_requested or death.empty  # only a burst ends so
         if not self._keeper.pid:
             return
         if self._stop_requested:
