@@ -113,8 +113,8 @@ class Horse:
             elif kind == "dropped":
                 self._tell_dropped(*rest)
                 turn = self.take()
-            elif self._burst and kind == "empty":
-                return Doing.EMPTY
+            elif self._burst:
+                return Doing.EMPTY  # or suspended: as in RQ, a burst does not wait for better times
             else:
                 self._rest(Doing.HELD if kind == "held" else Doing.WAITING)
                 turn = self.take()

@@ -407,7 +407,10 @@ class ReliableWorker(Worker):
             error=f"{type(error).__name__}: {_words_of(error)}",
             retries_left=job.retries_left or 0,
         )
-        call_exception_handlers(self._exc_handlers, job, *exc_info)
+        try:
+            call_exception_handlers(self._exc_handlers, job, *exc_info)
+        except BaseException as second:  # noqa: BLE001 -- it must not take the place of what the job itself raised
+            event(log, logging.ERROR, "exception_handler_failed", error=f"{type(second).__name__}: {_words_of(second)}")
 
 
 def _name_of(job: Job) -> str:

@@ -799,6 +799,16 @@ def test_exception_handlers_are_asked_in_order_until_one_says_no(redis, queue, e
     assert status(job) == "failed"
 
 
+def test_an_exception_handler_that_raises_does_not_hide_the_job_s_own_error(redis, queue):
+    job = queue.enqueue(fail, "mine")
+    worker = worker_of(OURS, redis)
+    worker.push_exc_handler(handler_that_raises)
+    drain(worker)
+    assert status(job) == "failed"
+    assert "RuntimeError: mine" in words(job)
+    assert leftovers(redis) == []
+
+
 # --- commands --------------------------------------------------------------------------------------------
 
 
@@ -1051,6 +1061,16 @@ def test_a_suspension_may_run_out(redis, redis_server, queue):
     job = queue.enqueue(echo, 1)
     with running(OURS, redis_server):
         wait(lambda: status(job) == "finished", 4)
+
+
+@both
+def test_a_burst_that_is_suspended_ends(redis, queue, engine):
+    job = queue.enqueue(echo)
+    suspend(redis, 3)
+    began = time.monotonic()
+    run(engine, redis)
+    assert time.monotonic() - began < 2
+    assert status(job) == "queued"
 
 
 # --- what others see -------------------------------------------------------------------------------------
