@@ -99,8 +99,8 @@ TAKE = _SET_STATE + _TAKE + f"return {_TAKE_CALL}"
 # it has to say must not end the run of another. Then, with ARGV[7] = '1', the next job is taken in the same step.
 # ARGV from 8: id, execution, origin, where to ('ended', 'delayed', 'front', 'back', 'deleted'), registry, score,
 # seconds to keep the record ('' as it is, -1 for ever), seconds to keep the result, counter of the worker's, seconds
-# worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped'), '1' if there are
-# any for sure, number of fields, fields..., fields of the result...
+# worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped', 'scheduled', or '' for
+# none), '1' if there are any for sure, number of fields, fields..., fields of the result...
 END = (
     _FORGET_RUN
     + _SET_STATE
@@ -112,6 +112,12 @@ local job, results = 'rq:job:' .. id, 'rq:results:' .. id
 -- RQ 3.0 writes this last one with two colons.
 local kept = {job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}
 
+-- Enqueued anew under its id while it ran: the record is the next run's already, and that is still to come.
+local function waits(status)
+  if status == 'queued' then return redis.call('LPOS', 'rq:queue:' .. origin, id) end
+  return redis.call('ZSCORE', 'rq:' .. status .. ':' .. origin, id)
+end
+
 local function record()
   if redis.call('LREM', KEYS[1], 0, id) == 0 then return 'lost' end
   forget_run(KEYS[2], origin, id, execution)
@@ -120,8 +126,13 @@ local function record()
     redis.call('HINCRBYFLOAT', KEYS[2], 'total_working_time', ARGV[17])
   end
   if ARGV[18] ~= '' then redis.call('HINCRBY', 'rq:totals', origin .. ':' .. ARGV[18], 1) end
-  local status = redis.call('HGET', job, 'status')
-  if not status then return 'deleted' end
+  local found = redis.call('HMGET', job, 'status', 'started_at')
+  local status = found[1]
+  if not status then  -- deleted while it ran; what the job itself has written since goes, too
+    redis.call('DEL', job)
+    return 'deleted'
+  end
+  if found[2] == '' and waits(status) then return 'renewed' end
   if status == 'canceled' then redis.call('ZREM', 'rq:canceled:' .. origin, id) end
 
   local last_field = 21 + tonumber(ARGV[21])
@@ -132,7 +143,7 @@ local function record()
   end
 
   local ended = where == 'ended' or where == 'deleted'
-  local more = ARGV[20] == '1' or redis.call('EXISTS', kept[2]) == 1
+  local more = ARGV[20] == '1' or (ARGV[19] ~= '' and redis.call('EXISTS', kept[2]) == 1)
   if more then
     redis.call('HSET', job, 'followup', ARGV[19])
     if where == 'deleted' then redis.call('HSET', job, 'followup_deletes', '1') end

@@ -582,6 +582,19 @@ def test_work_tells_whether_there_was_any(redis, queue, engine):
     assert drain(worker_of(engine, redis))
 
 
+def test_a_job_enqueued_anew_under_its_id_while_it_runs_is_run_anew(redis, redis_server, queue):
+    """Stock RQ runs it again with the arguments of the first."""
+    queue.enqueue(hold, "first", job_id="same")
+    with running(OURS, redis_server):
+        wait(lambda: texts(redis) == ["first"])
+        job = queue.enqueue(note, "second", job_id="same")
+        let_go(redis)
+        wait(lambda: texts(redis) == ["first", "second"])
+        wait(lambda: status(job) == "finished")
+    assert job.return_value(refresh=True) == "second"
+    assert leftovers(redis) == []
+
+
 def test_a_burst_ends_with_its_horse(redis, queue, monkeypatch):
     forks: list[float] = []
     fork = Keeper.fork
@@ -646,6 +659,20 @@ def test_a_dependent_may_allow_a_failure_and_go_to_the_front(redis, queue, engin
     queue.enqueue(note, "dependent", depends_on=Dependency([job], allow_failure=True, enqueue_at_front=True))
     run(engine, redis)
     assert texts(redis) == ["dependent", "waits"]
+
+
+@both
+@pytest.mark.parametrize("retry", [Retry(max=1), Retry(max=1, interval=60)])
+def test_a_dependent_waits_until_a_retried_job_has_finished(redis, queue, engine, retry):
+    job = queue.enqueue(fail_until, 2, retry=retry)
+    dependent = queue.enqueue(note, "dependent", depends_on=job)
+    drain(worker_of(engine, redis), max_jobs=1)
+    assert status(dependent) == "deferred"
+    assert not redis.exists("rq:followups"), "nothing follows a try"
+    assert not redis.hexists(job.key, "followup")
+    release_delayed(redis)
+    run(engine, redis)
+    assert (status(job), status(dependent)) == ("finished", "finished")
 
 
 @both
@@ -924,6 +951,20 @@ def test_a_job_canceled_while_it_runs_runs_to_its_end(redis, redis_server, queue
         let_go(redis)
         wait(lambda: status(job) == "finished")
         wait(lambda: not leftovers(redis))
+
+
+def test_a_job_deleted_while_it_runs_leaves_nothing(redis, redis_server, queue):
+    """Stock RQ writes its record anew at the end."""
+    job = queue.enqueue(hold_and_save_meta, job_id="deleted")
+    following = queue.enqueue(echo)
+    with running(OURS, redis_server):
+        wait(lambda: texts(redis) == ["begun"])
+        again(job).delete()
+        let_go(redis)
+        wait(lambda: status(following) == "finished")
+    assert redis.keys("*deleted*") == []
+    assert redis.zcard("rq:finished:default") == 1
+    assert leftovers(redis) == []
 
 
 # --- from inside a job -----------------------------------------------------------------------------------
