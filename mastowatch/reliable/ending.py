@@ -20,7 +20,7 @@ from rq.utils import utcformat
 # A traceback is for reading. Its ends say what was called and what went wrong.
 TEXT_MAX = 32_000
 REFUSED_S = 86_400  # how long a record that can't be read is kept for whoever looks
-FINISHED, FAILED = JobStatus.FINISHED.value, JobStatus.FAILED.value
+FINISHED, FAILED, SCHEDULED = JobStatus.FINISHED.value, JobStatus.FAILED.value, JobStatus.SCHEDULED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,15 @@ def _again(
     job: Job, run: Run, pause_s: int, end: str, result: dict[str, Any], keep: int, fields: dict[str, Any]
 ) -> Ending:
     ended = {"ended_at": utcformat(run.ended), **fields}
+    ttl = job.ttl or ""  # how long it may wait, once more
     if pause_s:
         at = int((run.ended + timedelta(seconds=pause_s)).timestamp())
-        ended["status"] = JobStatus.SCHEDULED.value
-        return Ending("delayed", ended, f"rq:scheduled:{job.origin}", at, "", result, keep)
+        ended["status"] = SCHEDULED
+        # While it waits, its slot is another's; a dependent learns of it only when it has ended.
+        then = SCHEDULED if job.has_rate_limit else ""
+        return Ending("delayed", ended, f"rq:scheduled:{job.origin}", at, ttl, result, keep, follow_up=then)
     ended.update(status=JobStatus.QUEUED.value, enqueued_at=utcformat(datetime.now(UTC)))
-    return Ending(end, ended, result=result, result_keep_s=keep)
+    return Ending(end, ended, keep_s=ttl, result=result, result_keep_s=keep)
 
 
 def _for_good(job: Job, run: Run, keep: int, result: dict[str, Any]) -> Ending:
@@ -165,11 +168,12 @@ def _repeated(job: Job, run: Run, common: dict[str, Any]) -> Ending:
     intervals = job.repeat_intervals or []
     pause_s = Repeat.get_interval(0, intervals) if intervals else 0
     fields: dict[str, Any] = {"ended_at": utcformat(run.ended), "repeats_left": (job.repeats_left or 0) - 1}
+    common["keep_s"] = job.ttl or ""
     if len(intervals) > 1:
         fields["repeat_intervals"] = json.dumps(intervals[1:])
     if pause_s:
         at = int((run.ended + timedelta(seconds=pause_s)).timestamp())
-        fields["status"] = JobStatus.SCHEDULED.value
+        fields["status"] = SCHEDULED
         return Ending("delayed", fields, f"rq:scheduled:{job.origin}", at, **common)
     fields.update(status=JobStatus.QUEUED.value, enqueued_at=utcformat(datetime.now(UTC)))
     return Ending("back", fields, **common)

@@ -359,6 +359,14 @@ def test_a_ttl_ends_with_the_waiting(redis, queue, engine):
     assert redis.ttl(job.key) > 1000
 
 
+@both
+def test_a_job_that_waits_once_more_has_its_ttl_once_more(redis, queue, engine):
+    job = queue.enqueue(fail, ttl=1000, retry=Retry(max=1, interval=60))
+    run(engine, redis)
+    assert status(job) == "scheduled"
+    assert 0 < redis.ttl(job.key) <= 1000
+
+
 # --- results ---------------------------------------------------------------------------------------------
 
 
@@ -1248,6 +1256,36 @@ def test_a_job_that_is_tried_again_at_once_keeps_its_slot(redis, queue, engine):
     assert slots(redis) == ([first.id], [second.id])
     run(engine, redis)
     assert (status(first), status(second)) == ("finished", "finished")
+    assert slots(redis) == ([], [])
+
+
+@both
+@pytest.mark.parametrize("how", ["raises", "returns"])
+def test_a_job_that_is_tried_again_later_gives_its_slot_to_another(redis, queue, engine, how):
+    limit = RateLimit("k", concurrency=1)
+    if how == "raises":
+        first = queue.enqueue(fail_until, 2, rate_limit=limit, retry=Retry(max=1, interval=60))
+    else:
+        first = queue.enqueue(ask_again, 2, 60, rate_limit=limit)
+    second = queue.enqueue(note, "second", rate_limit=limit)
+    dependent = queue.enqueue(note, "dependent", depends_on=first)
+    run(engine, redis)
+    assert (status(first), status(second), status(dependent)) == ("scheduled", "finished", "deferred")
+    assert slots(redis) == ([], [])
+    release_delayed(redis)
+    assert slots(redis) == ([first.id], [])
+    run(engine, redis)
+    assert (status(first), status(dependent)) == ("finished", "finished")
+    assert slots(redis) == ([], [])
+
+
+@both
+def test_a_job_that_is_repeated_at_once_keeps_its_slot(redis, queue, engine):
+    limit = RateLimit("k", concurrency=1)
+    first = queue.enqueue(note_who_holds_a_slot, rate_limit=limit, repeat=Repeat(times=2))
+    second = queue.enqueue(note_who_holds_a_slot, rate_limit=limit)
+    run(engine, redis)
+    assert texts(redis) == [first.id] * 3 + [second.id]
     assert slots(redis) == ([], [])
 
 
