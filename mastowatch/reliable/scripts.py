@@ -201,16 +201,18 @@ local found = redis.call('HMGET', job, 'status', 'origin', 'retries_left', 'fail
 local status, origin, keep = found[1], found[2], tonumber(found[4] or '') or tonumber(ARGV[8])
 if not origin or origin == '' then origin = ARGV[2] end
 local queue = 'rq:queue:' .. origin
-local execution = ''
-for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
-  if string.sub(member, 1, #id + 1) == id .. ':' then
-    local holder = redis.call('HGET', 'rq:execution:' .. member, 'worker_name')
-    if not holder or holder == ARGV[5] then
-      execution = string.sub(member, #id + 2)
-      forget_run(worker, origin, id, execution)
-    end
-  end
+local execution, began = '', nil
+local function forget_if_ours(run)
+  local known = redis.call('HMGET', 'rq:execution:' .. id .. ':' .. run, 'worker_name', 'created_at')
+  if known[1] and known[1] ~= ARGV[5] then return end
+  execution, began = run, tonumber(known[2] or '') or began
+  forget_run(worker, origin, id, run)
 end
+-- A canceled job is in the second list only.
+for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
+  if string.sub(member, 1, #id + 1) == id .. ':' then forget_if_ours(string.sub(member, #id + 2)) end
+end
+for _, run in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do forget_if_ours(run) end
 
 local function let_go(outcome)
   redis.call('LREM', hand, 0, id)
@@ -230,6 +232,10 @@ local function attempt(kind)
   end
   redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(fields))
   if keep > 0 then redis.call('EXPIRE', results, keep) else redis.call('PERSIST', results) end
+  if how ~= 'free' and redis.call('EXISTS', worker) == 1 then
+    redis.call('HINCRBY', worker, 'failed_job_count', 1)
+    if began then redis.call('HINCRBYFLOAT', worker, 'total_working_time', tonumber(ARGV[7]) - began) end
+  end
 end
 
 local function to_the_front(outcome)

@@ -961,6 +961,17 @@ def test_a_job_canceled_while_it_runs_runs_to_its_end(redis, redis_server, queue
         wait(lambda: not leftovers(redis))
 
 
+def test_a_job_canceled_while_it_runs_leaves_nothing_of_its_run_when_its_process_dies(redis, redis_server, queue):
+    job = queue.enqueue(hold)
+    with running(OURS, redis_server):
+        wait(lambda: texts(redis) == ["begun"])
+        again(job).cancel()
+        send_kill_horse_command(redis, again(job).worker_name)
+        wait(lambda: not redis.keys("rq:taken:*"))
+    assert status(job) == "canceled"
+    assert leftovers(redis) == []
+
+
 def test_a_job_deleted_while_it_runs_leaves_nothing(redis, redis_server, queue):
     """Stock RQ writes its record anew at the end."""
     job = queue.enqueue(hold_and_save_meta, job_id="deleted")
@@ -1179,6 +1190,19 @@ def test_a_worker_counts_what_it_did(redis, redis_server, queue, engine):
         (worker,) = Worker.all(connection=redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (5, 3)
     assert 0.06 <= worker.total_working_time < 5
+
+
+@both
+def test_a_job_whose_horse_was_killed_counts_as_failed(redis, redis_server, queue, engine):
+    job = queue.enqueue(hold)
+    with running(engine, redis_server):
+        wait(lambda: texts(redis) == ["begun"])
+        time.sleep(0.2)
+        send_kill_horse_command(redis, again(job).worker_name)
+        wait(lambda: status(job) == "failed")
+        (worker,) = Worker.all(connection=redis)
+    assert (worker.successful_job_count, worker.failed_job_count) == (0, 1)
+    assert 0.2 <= worker.total_working_time < 5
 
 
 @both
