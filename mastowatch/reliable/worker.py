@@ -267,6 +267,8 @@ class ReliableWorker(Worker):
                 self.pubsub.close()
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
+        if self.connection is not self._horses_connection:
+            self.connection.connection_pool.disconnect()
 
     # --- the horse ---------------------------------------------------------------------------------------
 
