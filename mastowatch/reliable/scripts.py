@@ -192,27 +192,33 @@ SETTLE = (
 local hand, worker, id, how = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
 local job, results = 'rq:job:' .. id, 'rq:results:' .. id
 if not redis.call('LPOS', hand, id) then return 'gone' end
-if redis.call('TYPE', job).ok ~= 'hash' then
-  redis.call('LREM', hand, 0, id)
-  return 'gone'
-end
-local found = redis.call('HMGET', job, 'status', 'origin', 'retries_left', 'failure_ttl', 'followup',
-  'failure_callback_name', 'stopped_callback_name', 'webhooks', 'rate_limit_key', 'started_at')
-local status, origin, keep = found[1], found[2], tonumber(found[4] or '') or tonumber(ARGV[8])
-if not origin or origin == '' then origin = ARGV[2] end
-local queue = 'rq:queue:' .. origin
+
 local execution, began = '', nil
-local function forget_if_ours(run)
+local function forget_if_ours(origin, run)
   local known = redis.call('HMGET', 'rq:execution:' .. id .. ':' .. run, 'worker_name', 'created_at')
   if known[1] and known[1] ~= ARGV[5] then return end
   execution, began = run, tonumber(known[2] or '') or began
   forget_run(worker, origin, id, run)
 end
--- A canceled job is in the second list only.
-for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
-  if string.sub(member, 1, #id + 1) == id .. ':' then forget_if_ours(string.sub(member, #id + 2)) end
+local function forget_runs(origin)
+  -- A canceled job is in the second list only.
+  for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
+    if string.sub(member, 1, #id + 1) == id .. ':' then forget_if_ours(origin, string.sub(member, #id + 2)) end
+  end
+  for _, run in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do forget_if_ours(origin, run) end
 end
-for _, run in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do forget_if_ours(run) end
+
+if redis.call('TYPE', job).ok ~= 'hash' then  -- and nothing tells which queue it was of
+  for _, one in ipairs(redis.call('SMEMBERS', 'rq:queues')) do forget_runs(string.sub(one, 10)) end
+  redis.call('LREM', hand, 0, id)
+  return 'gone'
+end
+local found = redis.call('HMGET', job, 'status', 'origin', 'retries_left', 'failure_ttl', 'followup',
+  'failure_callback_name', 'stopped_callback_name', 'webhooks', 'rate_limit_key', 'worker_name')
+local status, origin, keep = found[1], found[2], tonumber(found[4] or '') or tonumber(ARGV[8])
+if not origin or origin == '' then origin = ARGV[2] end
+local queue = 'rq:queue:' .. origin
+forget_runs(origin)
 
 local function let_go(outcome)
   redis.call('LREM', hand, 0, id)
@@ -246,7 +252,8 @@ local function to_the_front(outcome)
 end
 
 if not status then status = 'started' end  -- half a record; it may as well have begun
-if found[5] and execution == '' then
+-- A follow-up of an earlier run may still be due while the job runs again.
+if found[5] and execution == '' and not (status == 'started' and found[10] == ARGV[5]) then
   redis.call('HINCRBY', job, 'followup_tries', 1)
   return follow_up()
 end

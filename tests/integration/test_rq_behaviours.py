@@ -39,6 +39,7 @@ from rq.suspension import resume, suspend
 from rq.webhook import Webhook
 
 from mastowatch.reliable.keeper import Keeper
+from mastowatch.reliable.recovery import settle_hand
 from mastowatch.reliable.scheduler import ReliableScheduler
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from tests.both_engines import OURS, STOCK, drain, run, running, worker_of
@@ -544,6 +545,15 @@ def test_a_job_that_fails_is_not_repeated(redis, queue, engine):
     run(engine, redis)
     assert texts(redis) == ["x"]
     assert status(job) == "failed"
+
+
+def test_a_repeated_job_is_brought_back_although_the_follow_up_of_its_last_run_is_due(redis, queue):
+    job = queue.enqueue(echo)
+    redis.lmove(queue.key, "rq:taken:dead", "LEFT", "LEFT")
+    redis.hset(job.key, mapping={"status": "started", "worker_name": "dead", "followup": "finished"})
+    settle_hand(redis, "dead", "default", "free", "its worker died, and its execution has run out")
+    assert (status(job), queue.job_ids) == ("queued", [job.id])
+    assert redis.llen("rq:followups") == 0
 
 
 # --- queues ----------------------------------------------------------------------------------------------
