@@ -7,6 +7,7 @@ two differences: an attempt that will be tried again is recorded too, and texts 
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,6 +115,15 @@ def refused(job: Job, reason: str, run: Run) -> Ending:
     result = _result(job, Result.Type.FAILED, run, text=f"Refused: {reason}.")
     score = run.ended.timestamp() + REFUSED_S
     return Ending("ended", fields, f"rq:failed:{job.origin}", score, REFUSED_S, result, REFUSED_S, outcome=FAILED)
+
+
+def described(kind: Any, error: Any, trace: Any) -> str:  # noqa: ANN401 -- what sys.exc_info gives
+    """Return the traceback as text, as far as the error lets itself be described."""
+    try:
+        return "".join(traceback.format_exception(kind, error, trace))
+    except BaseException as second:  # noqa: BLE001 -- it runs what the error's class says, which may be anything
+        lines = "".join(traceback.format_tb(trace))
+        return f"{lines}{kind.__name__}: (its text can't be made: {type(second).__name__})\n"
 
 
 def bounded(text: str) -> str:

@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +33,6 @@ from redis.exceptions import (
 from rq.callbacks import execute_failure_callback, execute_success_callback
 from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus, Retry
-from rq.job_lifecycle import format_exc_info
 from rq.timeouts import JobTimeoutException
 from rq.utils import as_text, utcformat
 
@@ -243,17 +243,19 @@ class Horse:
         """Call the job's function within its limit."""
         os.environ["RQ_JOB_ID"] = job.id
         if timeout < 0:
-            value = job.perform()
+            value = _perform(job)
         else:
             with self.worker.death_penalty_class(timeout, JobTimeoutException, job_id=job.id):
-                value = job.perform()
+                value = _perform(job)
         self._leave_if_a_copy()
         return value
 
     def _failed(self, job: Job, execution_id: str, began: datetime) -> tuple[Ending, Run]:
         caught = sys.exc_info()
         # What was cut off in its middle may have left anything behind; the next job gets a new process.
-        self._worn = self._worn or isinstance(caught[1], JobTimeoutException)
+        self._worn = self._worn or isinstance(caught[1], (JobTimeoutException, MemoryError))
+        if isinstance(caught[1], MemoryError):
+            traceback.clear_frames(caught[2])  # what its variables hold is needed to record this
         job._status = JobStatus.FAILED  # noqa: SLF001 -- as above
         job.ended_at = datetime.now(UTC)
         self._note(Doing.RUNNING, job.id, execution_id, limit_s=job.failure_callback_timeout)
@@ -263,7 +265,7 @@ class Horse:
             caught = sys.exc_info()
         self.worker.handle_exception(job, *caught)
         run = Run(self.worker.name, execution_id, began, job.ended_at)
-        return ending.failed(job, format_exc_info(caught), run), run
+        return ending.failed(job, ending.described(*caught), run), run
 
     def record(self, job: Job, end: Ending, run: Run) -> list[Any]:
         """Record the end of the job and take the next; returns scripts.TAKE's answer, or ["end"]."""
@@ -366,6 +368,15 @@ class Horse:
         if log.isEnabledFor(logging.DEBUG):
             took = round(run.seconds, 3)
             event(log, logging.DEBUG, "job_done", queue=job.origin, task=job.func_name, duration_s=took)
+
+
+def _perform(job: Job) -> Any:  # noqa: ANN401 -- any job's result
+    """Run the job; however little it leaves of the stack, its end can be recorded."""
+    limit = sys.getrecursionlimit()
+    try:
+        return job.perform()
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _text(raw: bytes | str) -> str:

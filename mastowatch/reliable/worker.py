@@ -49,6 +49,7 @@ TURN_S = 0.2  # how soon the parent sees a command, or a horse past its limits
 GRACE_S = 10.0  # beyond its limit a job that no signal reaches is killed
 REDIS_S = 3.0  # how long the parent waits for an answer: it has a horse to watch and a watchdog to feed
 HORSE_JOBS, HORSE_MIB = 1000, 512
+WORDS_MAX = 500  # of an error's text in the journal; the rest is in the job's record
 
 
 def fresh_name(instance: str = "") -> str:
@@ -424,8 +425,8 @@ def _name_of(job: Job) -> str:
 
 def _words_of(error: Any) -> str:  # noqa: ANN401 -- whatever was raised
     try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001 -- an error that can't even be printed
+        return str(error)[:WORDS_MAX]
+    except BaseException as second:  # noqa: BLE001 -- an error that can't even be printed
         return f"(its text can't be made: {type(second).__name__})"
 
 
