@@ -45,6 +45,7 @@ from mastowatch.reliable.line import Line, Script
 from mastowatch.reliable.marker import Marker
 from mastowatch.reliable.slate import Doing, Entry, Slate, Wish
 from mastowatch.reliable.tidying import Tidying
+from mastowatch.reliable.traces import Traces
 
 if TYPE_CHECKING:
     from mastowatch.reliable.worker import ReliableWorker
@@ -88,6 +89,7 @@ class Horse:
         code = BROKEN
         try:
             become_horse(self.worker.pid or 0)
+            self._traces = Traces()
             self._note(self._live())
             code = 0
         except BaseException as error:  # noqa: BLE001 -- nothing may get out of here: the parent's code is above us
@@ -270,6 +272,7 @@ class Horse:
     def record(self, job: Job, end: Ending, run: Run) -> list[Any]:
         """Record the end of the job and take the next; returns scripts.TAKE's answer, or ["end"]."""
         self._note(Doing.RECORDING, job.id, run.execution_id)
+        self._mind_what_was_changed()
         self._mind_what_was_closed()
         take_next = not self._is_over() and self.worker.may_take() and not self._tidying.overdue()
         self._execution_id = uuid4().hex
@@ -332,6 +335,12 @@ class Horse:
     def _still_alive(self) -> None:
         self._entry = replace(self._entry, seen=time.monotonic())
         self._slate.write(self._entry)
+
+    def _mind_what_was_changed(self) -> None:
+        changed = self._traces.found()
+        if changed:
+            event(log, logging.WARNING, "job_changed_its_process", what=changed, then="its process is replaced")
+            self._worn = True
 
     def _mind_what_was_closed(self) -> None:
         """Connect anew if the job closed files that are not its own: their numbers may be another's by now."""

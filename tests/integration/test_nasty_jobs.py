@@ -205,6 +205,12 @@ def take_memory() -> None:
         time.sleep(0.01)
 
 
+def test_a_job_that_gets_no_more_memory_fails(queue):
+    job = run(queue, exceed_memory_limit)
+    assert status(job) == "failed"
+    assert "MemoryError" in words(job)
+
+
 def exceed_memory_limit() -> None:
     size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (size + 50 * MIB, resource.RLIM_INFINITY))
@@ -254,6 +260,23 @@ def swallow_once() -> str:
     except BaseException:  # noqa: BLE001 -- what is tested
         return "late"
     return "never"
+
+
+@pytest.mark.parametrize("how", ["blocked", "ignored", "turned off"])
+def test_a_job_that_turns_the_alarm_off_does_not_take_it_from_the_next_one(queue, how):
+    first = queue.enqueue(turn_alarm_off, how)
+    job = run(queue, nap, 30, job_timeout=1)
+    assert status(first) == "finished"
+    assert "JobTimeoutException" in words(job)
+
+
+def turn_alarm_off(how: str) -> None:
+    if how == "blocked":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    elif how == "ignored":
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    else:
+        signal.alarm(0)
 
 
 # --- other processes and threads -------------------------------------------------------------------------
@@ -423,6 +446,19 @@ def close_files_and_fail() -> None:
     raise RuntimeError("after closing")
 
 
+def test_a_job_that_leaves_no_file_to_open_has_ended_all_the_same(queue):
+    job = run(queue, open_all_files)
+    assert (status(job), job.return_value()) == ("finished", "no more")
+
+
+def open_all_files() -> str:
+    try:
+        while True:
+            _HELD.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        return "no more"
+
+
 def test_a_job_that_prints_megabytes_is_a_job_like_any_other(queue):
     job = run(queue, print_much)
     assert status(job) == "finished"
@@ -451,6 +487,12 @@ def take_streams(value: str | None) -> None:
 
 
 # --- what a process has only once ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["cwd", "cwd is gone", "umask", "signals", "recursion", "memory", "files"])
+def test_a_job_that_changes_its_process_does_not_change_the_next_one_s(queue, what, tmp_path):
+    job = run(queue, change_process, what, str(tmp_path))
+    assert (status(job), job.return_value()) == ("finished", "changed")
 
 
 def change_process(what: str, directory: str) -> str:
@@ -705,3 +747,25 @@ def test_what_has_a_json_form_is_returned_whole(queue, value):
 
 def return_json(text: str) -> Any:
     return json.loads(text)
+
+
+def test_a_worker_runs_fifty_nasty_jobs_and_then_a_good_one(redis, queue, redis_server):
+    kinds: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+        (leave, (1,)),
+        (kill_itself, ("SIGKILL",)),
+        (raise_by_name, ("SystemExit",)),
+        (close_files, (0, "sockets")),
+        (raise_kind, ("Deadly",)),
+        (return_what, ("circle",)),
+        (fork_and_come_out, ("raises",)),
+        (start_thread, (False,)),
+        (change_process, ("signals", "")),
+        (call_itself, ()),
+    ]
+    jobs = [queue.enqueue(func, *args) for _ in range(5) for func, args in kinds]
+    good = queue.enqueue(pid)
+    with running(OURS, redis_server) as process:
+        wait(lambda: status(good) == "finished", 30)
+        assert process.is_alive()
+    assert {status(job) for job in jobs} == {"failed", "finished"}
+    assert leftovers(redis) == []
