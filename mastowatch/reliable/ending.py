@@ -7,6 +7,7 @@ two differences: an attempt that will be tried again is recorded too, and texts 
 from __future__ import annotations
 
 import json
+import traceback
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ TEXT_MAX = 32_000
 RESULT_MAX = 10_000_000  # bytes of JSON; past some such size Redis hangs up on whoever sends it
 KEEP_MAX_S = 10 * 365 * 86_400  # EXPIRE refuses what would be past the end of time
 REFUSED_S = 86_400  # how long a record that can't be read is kept for whoever looks
-FINISHED, FAILED = JobStatus.FINISHED.value, JobStatus.FAILED.value
+FINISHED, FAILED, SCHEDULED = JobStatus.FINISHED.value, JobStatus.FAILED.value, JobStatus.SCHEDULED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,15 @@ def refused(job: Job, reason: str, run: Run) -> Ending:
     return Ending("ended", fields, f"rq:failed:{job.origin}", score, REFUSED_S, result, REFUSED_S, outcome=FAILED)
 
 
+def described(kind: Any, error: Any, trace: Any) -> str:  # noqa: ANN401 -- what sys.exc_info gives
+    """Return the traceback as text, as far as the error lets itself be described."""
+    try:
+        return "".join(traceback.format_exception(kind, error, trace))
+    except BaseException as second:  # noqa: BLE001 -- it runs what the error's class says, which may be anything
+        lines = "".join(traceback.format_tb(trace))
+        return f"{lines}{kind.__name__}: (its text can't be made: {type(second).__name__})\n"
+
+
 def bounded(text: str) -> str:
     """Return ``text`` as UTF-8 can hold it, and without its middle if it is very long."""
     if len(text) > TEXT_MAX:
@@ -151,12 +161,15 @@ def _again(
     job: Job, run: Run, pause_s: int, end: str, result: dict[str, Any], keep: int, fields: dict[str, Any]
 ) -> Ending:
     ended = {"ended_at": utcformat(run.ended), **fields}
+    ttl = job.ttl or ""  # how long it may wait, once more
     if pause_s:
         at = int((run.ended + timedelta(seconds=pause_s)).timestamp())
-        ended["status"] = JobStatus.SCHEDULED.value
-        return Ending("delayed", ended, f"rq:scheduled:{job.origin}", at, "", result, keep)
+        ended["status"] = SCHEDULED
+        # While it waits, its slot is another's; a dependent learns of it only when it has ended.
+        then = SCHEDULED if job.has_rate_limit else ""
+        return Ending("delayed", ended, f"rq:scheduled:{job.origin}", at, ttl, result, keep, follow_up=then)
     ended.update(status=JobStatus.QUEUED.value, enqueued_at=utcformat(datetime.now(UTC)))
-    return Ending(end, ended, result=result, result_keep_s=keep)
+    return Ending(end, ended, keep_s=ttl, result=result, result_keep_s=keep)
 
 
 def _keep(job: Job) -> int:
@@ -176,11 +189,12 @@ def _repeated(job: Job, run: Run, common: dict[str, Any]) -> Ending:
     intervals = job.repeat_intervals or []
     pause_s = Repeat.get_interval(0, intervals) if intervals else 0
     fields: dict[str, Any] = {"ended_at": utcformat(run.ended), "repeats_left": (job.repeats_left or 0) - 1}
+    common["keep_s"] = job.ttl or ""
     if len(intervals) > 1:
         fields["repeat_intervals"] = json.dumps(intervals[1:])
     if pause_s:
         at = int((run.ended + timedelta(seconds=pause_s)).timestamp())
-        fields["status"] = JobStatus.SCHEDULED.value
+        fields["status"] = SCHEDULED
         return Ending("delayed", fields, f"rq:scheduled:{job.origin}", at, **common)
     fields.update(status=JobStatus.QUEUED.value, enqueued_at=utcformat(datetime.now(UTC)))
     return Ending("back", fields, **common)

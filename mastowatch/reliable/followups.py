@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rq.callbacks import execute_failure_callback, execute_stopped_callback
 from rq.exceptions import AbandonedJobError
 from rq.job import Job, JobStatus
-from rq.rate_limit import release_slot
+from rq.rate_limit import RateLimitRegistry
 from rq.utils import as_text
 
 from mastowatch.logs import event
@@ -58,10 +58,13 @@ def _call_back(worker: ReliableWorker, job: Job) -> None:
 
 
 def _tell_others(worker: ReliableWorker, job: Job) -> None:
-    queue = worker.queue_class(job.origin, connection=worker.connection, serializer=worker.serializer)
-    queue.enqueue_dependents(job, refresh_job_status=False)
-    release_slot(job)
     status = job.get_status(refresh=False)
+    if status != JobStatus.SCHEDULED:
+        queue = worker.queue_class(job.origin, connection=worker.connection, serializer=worker.serializer)
+        queue.enqueue_dependents(job, refresh_job_status=False)
+    if job.has_rate_limit:
+        # A job that waits at the head of its queue again, or runs again already, keeps its slot.
+        RateLimitRegistry.from_job(job).release_stale_and_enqueue(job.id)
     if job.webhooks and status in (JobStatus.FINISHED, JobStatus.FAILED):
         latest = job.latest_result() if status == JobStatus.FAILED else None
         job.send_webhooks(status, exc_string=latest.exc_string if latest else None)

@@ -14,8 +14,8 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +26,6 @@ from redis.exceptions import RedisError, ResponseError
 from rq.callbacks import execute_failure_callback, execute_success_callback
 from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus, Retry
-from rq.job_lifecycle import format_exc_info
-from rq.rate_limit import release_slot
 from rq.timeouts import JobTimeoutException
 from rq.utils import as_text, utcformat
 
@@ -41,6 +39,7 @@ from mastowatch.reliable.marker import Marker
 from mastowatch.reliable.recovery import is_passing
 from mastowatch.reliable.slate import Doing, Entry, Slate, Wish
 from mastowatch.reliable.tidying import Tidying
+from mastowatch.reliable.traces import Traces
 
 if TYPE_CHECKING:
     from mastowatch.reliable.worker import ReliableWorker
@@ -82,6 +81,7 @@ class Horse:
         code = BROKEN
         try:
             become_horse(self._parent)
+            self._traces = Traces()
             self._note(self._live())
             code = 0
         except BaseException as error:  # noqa: BLE001 -- nothing may get out of here: the parent's code is above us
@@ -246,17 +246,19 @@ class Horse:
         """Call the job's function within its limit."""
         os.environ["RQ_JOB_ID"] = job.id
         if timeout < 0:
-            value = job.perform()
+            value = _perform(job)
         else:
             with self.worker.death_penalty_class(timeout, JobTimeoutException, job_id=job.id):
-                value = job.perform()
+                value = _perform(job)
         self._leave_if_a_copy()
         return value
 
     def _failed(self, job: Job, execution_id: str, began: datetime) -> tuple[Ending, Run]:
         caught = sys.exc_info()
         # What was cut off in its middle may have left anything behind; the next job gets a new process.
-        self._worn = self._worn or isinstance(caught[1], JobTimeoutException)
+        self._worn = self._worn or isinstance(caught[1], (JobTimeoutException, MemoryError))
+        if isinstance(caught[1], MemoryError):
+            traceback.clear_frames(caught[2])  # what its variables hold is needed to record this
         job._status = JobStatus.FAILED  # noqa: SLF001 -- as above
         job.ended_at = datetime.now(UTC)
         self._note(Doing.RUNNING, job.id, execution_id, limit_s=job.failure_callback_timeout)
@@ -264,16 +266,14 @@ class Horse:
             execute_failure_callback(job, self.worker.death_penalty_class, *caught)
         except BaseException:  # noqa: BLE001 -- as rq.Worker does: it replaces the job's own error
             caught = sys.exc_info()
-        try:
-            self.worker.handle_exception(job, *caught)
-        except Exception as error:  # noqa: BLE001 -- what users push must not cost the record of the job's own error
-            event(log, logging.ERROR, "exception_handler_failed", error=f"{type(error).__name__}: {error}")
+        self.worker.handle_exception(job, *caught)
         run = Run(self.worker.name, execution_id, began, job.ended_at)
-        return ending.failed(job, format_exc_info(caught), run), run
+        return ending.failed(job, ending.described(*caught), run), run
 
     def record(self, job: Job, end: Ending, run: Run) -> list[Any]:
         """Record the end of the job and take the next; returns scripts.TAKE's answer, or ["end"]."""
         self._note(Doing.RECORDING, job.id, run.execution_id)
+        self._mind_what_was_changed()
         self._mind_what_was_closed()
         take_next = not self._is_over() and self.worker.may_take() and not self._tidying.overdue()
         self._execution_id = uuid4().hex
@@ -286,18 +286,10 @@ class Horse:
         answer = self._insist_on_recording(ask, job)
         if answer[0] == "lost" and self._asked == 1:
             event(log, logging.WARNING, "job_lost_to_another_worker", queue=job.origin)
-        if end.where == "delayed" and job.has_rate_limit:
-            self._give_slot_back(job)
         if take_next:
             return [_text(answer[1]), *answer[2:]]
         self._tidy_if_due()
         return self.take()
-
-    def _give_slot_back(self, job: Job) -> None:
-        """Let others run while this one waits; left undone, tidying does it."""
-        job._status = JobStatus.SCHEDULED  # noqa: SLF001 -- as rq.Worker does
-        with suppress(RedisError):
-            release_slot(job)
 
     def _insist_on_recording(self, ask: Callable[[], list[Any]], job: Job) -> list[Any]:
         while True:
@@ -345,6 +337,12 @@ class Horse:
         self._entry = replace(self._entry, seen=time.monotonic())
         self._slate.write(self._entry)
 
+    def _mind_what_was_changed(self) -> None:
+        changed = self._traces.found()
+        if changed:
+            event(log, logging.WARNING, "job_changed_its_process", what=changed, then="its process is replaced")
+            self._worn = True
+
     def _mind_what_was_closed(self) -> None:
         """Connect anew if the job closed files that are not its own: their numbers may be another's by now."""
         if self._marker.untouched():
@@ -380,6 +378,15 @@ class Horse:
         if log.isEnabledFor(logging.DEBUG):
             took = round(run.seconds, 3)
             event(log, logging.DEBUG, "job_done", queue=job.origin, task=job.func_name, duration_s=took)
+
+
+def _perform(job: Job) -> Any:  # noqa: ANN401 -- any job's result
+    """Run the job; however little it leaves of the stack, its end can be recorded."""
+    limit = sys.getrecursionlimit()
+    try:
+        return job.perform()
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _text(raw: bytes | str) -> str:

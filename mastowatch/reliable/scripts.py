@@ -102,8 +102,8 @@ TAKE = _SET_STATE + _TAKE + f"return {_TAKE_CALL}"
 # stays done, so the job leaves the hand last. Then, with ARGV[7] = '1', the next job is taken in the same step.
 # ARGV from 8: id, execution, origin, where to ('ended', 'delayed', 'front', 'back', 'deleted'), registry, score,
 # seconds to keep the record ('' as it is, -1 for ever), seconds to keep the result, counter of the worker's, seconds
-# worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped'), '1' if there are
-# any for sure, number of fields, fields..., fields of the result...
+# worked, outcome for the totals or '', how follow-ups see it ('finished', 'failed', 'stopped', 'scheduled', or '' for
+# none), '1' if there are any for sure, number of fields, fields..., fields of the result...
 END = (
     _FORGET_RUN
     + _SET_STATE
@@ -114,6 +114,14 @@ local keep, result_keep = tonumber(ARGV[14]), tonumber(ARGV[15])
 local job, results = 'rq:job:' .. id, 'rq:results:' .. id
 -- RQ 3.0 writes this last one with two colons.
 local kept = {job, job .. ':dependents', 'rq:job::' .. id .. ':dependencies'}
+
+-- Queued anew under its id while it ran: what waits now keeps its record, and its time.
+local function waits(status)
+  if status == 'queued' then return redis.call('LPOS', 'rq:queue:' .. origin, id) end
+  if status == 'scheduled' or status == 'deferred' then
+    return redis.call('ZSCORE', 'rq:' .. status .. ':' .. origin, id)
+  end
+end
 
 local function record()
   if not redis.call('LPOS', KEYS[1], id) then return 'lost' end
@@ -127,9 +135,7 @@ local function record()
     redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(ARGV, last_field + 1))
     if result_keep > 0 then redis.call('EXPIRE', results, result_keep) else redis.call('PERSIST', results) end
   end
-  -- Queued again while it ran: what waits now keeps its record.
-  local again = (status == 'queued' and redis.call('LPOS', 'rq:queue:' .. origin, id))
-    or (status == 'scheduled' and redis.call('ZSCORE', 'rq:scheduled:' .. origin, id))
+  local again = waits(status)
   if status and not again then
     if where == 'ended' or where == 'delayed' then redis.call('ZADD', registry, score, id) end
     if where == 'front' then redis.call('LPUSH', 'rq:queue:' .. origin, id) end
@@ -143,7 +149,10 @@ local function record()
     redis.call('HINCRBYFLOAT', KEYS[2], 'total_working_time', ARGV[17])
   end
   if ARGV[18] ~= '' then redis.call('HINCRBY', 'rq:totals', origin .. ':' .. ARGV[18], 1) end
-  if not status then return 'deleted' end
+  if not status then  -- deleted while it ran; what the job itself has written since goes, too
+    redis.call('DEL', job)
+    return 'deleted'
+  end
   redis.call('HDEL', job, 'run')
   if status == 'canceled' then redis.call('ZREM', 'rq:canceled:' .. origin, id) end
 
@@ -203,25 +212,33 @@ if ARGV[9] == '1' and redis.call('EXISTS', worker) == 1 and redis.call('HEXISTS'
   return 'alive'
 end
 if not redis.call('LPOS', hand, id) then return 'gone' end
-if redis.call('TYPE', job).ok ~= 'hash' then
+
+local execution, began = '', nil
+local function forget_if_ours(origin, run)
+  local known = redis.call('HMGET', 'rq:execution:' .. id .. ':' .. run, 'worker_name', 'created_at')
+  if known[1] and known[1] ~= ARGV[5] then return end
+  execution, began = run, tonumber(known[2] or '') or began
+  forget_run(worker, origin, id, run)
+end
+local function forget_runs(origin)
+  -- A canceled job is in the second list only.
+  for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
+    if string.sub(member, 1, #id + 1) == id .. ':' then forget_if_ours(origin, string.sub(member, #id + 2)) end
+  end
+  for _, run in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do forget_if_ours(origin, run) end
+end
+
+if redis.call('TYPE', job).ok ~= 'hash' then  -- and nothing tells which queue it was of
+  for _, one in ipairs(redis.call('SMEMBERS', 'rq:queues')) do forget_runs(string.sub(one, 10)) end
   redis.call('LREM', hand, 0, id)
   return 'gone'
 end
 local found = redis.call('HMGET', job, 'status', 'origin', 'retries_left', 'failure_ttl', 'followup',
-  'failure_callback_name', 'stopped_callback_name', 'webhooks', 'rate_limit_key', 'started_at')
+  'failure_callback_name', 'stopped_callback_name', 'webhooks', 'rate_limit_key', 'worker_name')
 local status, origin, keep = found[1], found[2], tonumber(found[4] or '') or tonumber(ARGV[8])
 if not origin or origin == '' then origin = ARGV[2] end
 local queue = 'rq:queue:' .. origin
-local execution = ''
-for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. origin, 0, -1)) do
-  if string.sub(member, 1, #id + 1) == id .. ':' then
-    local holder = redis.call('HGET', 'rq:execution:' .. member, 'worker_name')
-    if not holder or holder == ARGV[5] then
-      execution = string.sub(member, #id + 2)
-      forget_run(worker, origin, id, execution)
-    end
-  end
-end
+forget_runs(origin)
 
 local function let_go(outcome)
   redis.call('LREM', hand, 0, id)
@@ -242,6 +259,10 @@ local function attempt(kind)
   end
   redis.call('XADD', results, 'MAXLEN', 10, '*', unpack(fields))
   if keep > 0 then redis.call('EXPIRE', results, keep) else redis.call('PERSIST', results) end
+  if how ~= 'free' and redis.call('EXISTS', worker) == 1 then
+    redis.call('HINCRBY', worker, 'failed_job_count', 1)
+    if began then redis.call('HINCRBYFLOAT', worker, 'total_working_time', tonumber(ARGV[7]) - began) end
+  end
 end
 
 local function to_the_front(outcome)
@@ -253,7 +274,8 @@ local function to_the_front(outcome)
 end
 
 if not status then status = 'started' end  -- half a record; it may as well have begun
-if found[5] and execution == '' then
+-- A follow-up of an earlier run may still be due while the job runs again.
+if found[5] and execution == '' and not (status == 'started' and found[10] == ARGV[5]) then
   redis.call('HINCRBY', job, 'followup_tries', 1)
   return follow_up()
 end

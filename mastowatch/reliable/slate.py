@@ -30,7 +30,7 @@ class Doing(IntEnum):
     TIDYING = 5
     # How it ended; an exit status won't do, since a job may end the process with any.
     CLEAN = 6  # as it was told to, with nothing in hand
-    EMPTY = 7  # the same, because the queues are empty
+    EMPTY = 7  # the same, because there is nothing to do
     LEFTOVER = 8  # with something in hand that it knows nothing of
 
 

@@ -53,6 +53,7 @@ REDIS_S = 3.0  # how long the parent waits for an answer: it has a horse to watc
 HORSE_JOBS, HORSE_MIB = 1000, 512
 COMMANDS_MAX = 100  # heard a turn
 LISTEN_AGAIN_S = 10.0
+WORDS_MAX = 500  # of an error's text in the journal; the rest is in the job's record
 
 
 def fresh_name(instance: str = "") -> str:
@@ -272,7 +273,7 @@ class ReliableWorker(Worker):
             self._keeper.fork(self._be_horse)
         self._tell_whether_open()
         self._alive()
-        self._keeper.wait(wait_s, self._wake)
+        self._keeper.wait(0 if self.stopped else wait_s, self._wake)
         with suppress(BlockingIOError):
             os.read(self._wake, 4096)
 
@@ -289,6 +290,8 @@ class ReliableWorker(Worker):
             self._born = False
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
+        if self.connection is not self._horses_connection:
+            self.connection.connection_pool.disconnect()
 
     # --- the horse ---------------------------------------------------------------------------------------
 
@@ -307,6 +310,7 @@ class ReliableWorker(Worker):
             self._death = death
             if death.clean:
                 self._stopped_job_id = None  # it had ended before it could be stopped
+            self._stop_requested = self._stop_requested or death.empty  # only a burst ends so
         if not self._keeper.pid:
             return
         if self._stop_requested:
@@ -444,7 +448,10 @@ class ReliableWorker(Worker):
             error=f"{type(error).__name__}: {_words_of(error)}",
             retries_left=job.retries_left or 0,
         )
-        call_exception_handlers(self._exc_handlers, job, *exc_info)
+        try:
+            call_exception_handlers(self._exc_handlers, job, *exc_info)
+        except BaseException as second:  # noqa: BLE001 -- it must not take the place of what the job itself raised
+            event(log, logging.ERROR, "exception_handler_failed", error=f"{type(second).__name__}: {_words_of(second)}")
 
 
 def _name_of(job: Job) -> str:
@@ -456,8 +463,8 @@ def _name_of(job: Job) -> str:
 
 def _words_of(error: Any) -> str:  # noqa: ANN401 -- whatever was raised
     try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001 -- an error that can't even be printed
+        return str(error)[:WORDS_MAX]
+    except BaseException as second:  # noqa: BLE001 -- an error that can't even be printed
         return f"(its text can't be made: {type(second).__name__})"
 
 
