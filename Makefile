@@ -31,7 +31,7 @@ check: $(STAMP) ## lint, format, types, import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(STAMP) ## the figures that README states
-	@$(BIN)/python benchmarks/rules.py
+	@$(BIN)/python -m benchmarks.rules
 
 lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(BIN)/pip install -q uv
