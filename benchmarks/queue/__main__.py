@@ -112,10 +112,7 @@ def _run(
     }
     with bench.running(engine, processes, aside) as run:
         for job, (_, args) in aside.items():
-            speed = bench.speed(run, job, *args)
-            results.add(f"{job}/{processes}", speed.per_second)
-            if (job, processes) == ("noop", 1):
-                results.speeds.append(speed)
+            results.add_speed(f"{job}/{processes}", bench.speed(run, job, *args))
         results.memory.setdefault(processes, []).append(bench.memory(run))
         if processes == 1:
             results.pickups += bench.pickup(run, -(-options.samples // options.rounds))

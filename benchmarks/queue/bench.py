@@ -46,13 +46,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a run of ``jobs`` jobs gave; CPU in seconds, over the whole run."""
+    """What a run of ``jobs`` jobs gave; CPU in seconds, over the whole run. ``foreign``: see Bench.speed."""
 
     jobs: int
     seconds: float
     parent_cpu_s: float
     horse_cpu_s: float
     redis_cpu_s: float
+    foreign: float
 
     @property
     def per_second(self) -> float:
@@ -182,14 +183,19 @@ class Bench:
     # --- what is measured --------------------------------------------------------------------------------
 
     def speed(self, run: Running, job: str, *args: float) -> Speed:
-        """Let in the jobs that were set aside, and time them."""
+        """Let in the jobs that were set aside, and time them.
+
+        ``foreign`` is the share of the machine that went elsewhere meanwhile: where it is much, the figures say little.
+        """
         slots = run.aside[job]
-        before = self._cpu(run)
+        machine, before = probes.machine_s(), self._cpu(run)
         self.let_in(run, job, *args)
         self.wait(run, slots)
         parent, horse, redis = (after - begun for after, begun in zip(self._cpu(run), before, strict=True))
+        busy, had = (after - begun for after, begun in zip(probes.machine_s(), machine, strict=True))
         ended = self.board.ended(slots)
-        return Speed(len(slots), max(ended) - min(ended), parent, horse, redis)
+        foreign = max(0.0, busy - parent - horse - redis) / had
+        return Speed(len(slots), max(ended) - min(ended), parent, horse, redis, foreign)
 
     def let_in(self, run: Running, job: str, *args: float) -> None:
         """Put the lists back in one step, then one job a process as callers do, which wakes whoever sleeps."""

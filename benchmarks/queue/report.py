@@ -21,13 +21,15 @@ NAMES = {
     "bulk": "enqueued in bulk: jobs a second",
 }
 
+_BUSY = 0.1  # of the machine for others: beyond it, ratios of even one round waver
+
 
 @dataclass
 class Results:
     """All that one engine gave, a list entry a round."""
 
     rates: dict[str, list[float]] = field(default_factory=dict)
-    speeds: list[Speed] = field(default_factory=list)  # of no-op jobs in one process
+    speeds: dict[str, list[Speed]] = field(default_factory=dict)
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     pickups: list[float] = field(default_factory=list)
     idle: tuple[float, float] | None = None
@@ -36,6 +38,11 @@ class Results:
     def add(self, what: str, rate: float) -> None:
         """Add a round's rate."""
         self.rates.setdefault(what, []).append(rate)
+
+    def add_speed(self, what: str, speed: Speed) -> None:
+        """Add a round's run of jobs."""
+        self.add(what, speed.per_second)
+        self.speeds.setdefault(what, []).append(speed)
 
 
 All = Mapping[str, Results]
@@ -61,6 +68,7 @@ def print_all(found: All, ping_s: float) -> None:
     _print_memory(found)
     _print_commands(found)
     _print_bounds(found, ping_s)
+    _print_foreign(found)
 
 
 def _head(title: str, *columns: str) -> None:
@@ -110,15 +118,20 @@ def _print_commands(found: All) -> None:
 def _print_bounds(found: All, ping_s: float) -> None:
     _head("a no-op job, 1 process, ms", "in all", "CPU parent", "CPU horse", "CPU Redis", "writes x RTT")
     for key, results in found.items():
-        if not results.speeds:
-            continue
-        each = [
-            (speed.seconds / (speed.jobs - 1), *(cpu / speed.jobs for cpu in _cpus(speed))) for speed in results.speeds
-        ]
+        speeds = results.speeds.get("noop/1", [])
+        each = [(1 / speed.per_second, *(cpu / speed.jobs for cpu in _cpus(speed))) for speed in speeds]
         figures = [median(column) for column in zip(*each, strict=True)]
         figures.append(results.commands.get("trips", 0.0) * ping_s)
         _row(key, *(f"{figure * 1000:.3f}" for figure in figures))
     print(f"  (one PING there and back, RTT: {ping_s * 1e6:.0f} us; a write is one round trip, however many commands)")
+
+
+def _print_foreign(found: All) -> None:
+    each = [speed.foreign for results in found.values() for speeds in results.speeds.values() for speed in speeds]
+    print(
+        f"\nof the machine's CPU, others had {median(each):.0%} while jobs were timed (median of {len(each)} runs, at "
+        f"most {max(each):.0%})" + ("; TOO BUSY for figures, run it again" if median(each) > _BUSY else "")
+    )
 
 
 def _cpus(speed: Speed) -> tuple[float, float, float]:
@@ -132,10 +145,15 @@ def print_profile(title: str, stacks: Sequence[str], lines: int = 14) -> None:
         if not each:
             continue
         print(f"\n{title}, {role}: {len(each)} samples of CPU time; the share of each package, then of functions")
-        packages = Counter(stack[-1].partition(":")[0].partition(".")[0] for stack in each)
+        packages = Counter(_package(stack[-1]) for stack in each)
         functions = Counter(name for stack in each for name in set(stack) if _of_interest(name))
         for name, count in [*packages.most_common(8), *functions.most_common(lines)]:
             print(f"  {count / len(each):6.1%}  {name}")
+
+
+def _package(name: str) -> str:
+    # A signal is handled only after the call it fell into, and after a fork this is the first that Python runs.
+    return "os.fork" if name == "logging:_releaseLock" else name.partition(":")[0].partition(".")[0]
 
 
 def _of_interest(name: str) -> bool:

@@ -12,6 +12,7 @@ from redis import Redis
 from rq import SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
+import benchmarks.queue.jobs  # noqa: F401 -- loaded before the first fork, so that no horse pays for it
 from benchmarks.queue import instrument
 from benchmarks.queue.board import board
 from benchmarks.queue.engines import QUEUES, REDIS_ENV
@@ -42,5 +43,5 @@ RUN: dict[str, Callable[[Redis], None]] = {"stock": _stock, "simple": _simple, "
 
 if __name__ == "__main__":
     instrument.install()
-    board()  # loaded with the jobs before the first fork, so that no horse pays for it
+    board()  # mapped before the first fork too
     RUN[sys.argv[1]](Redis.from_url(os.environ[REDIS_ENV]))
