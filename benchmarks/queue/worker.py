@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 
 from redis import Redis
@@ -28,15 +26,7 @@ def _simple(redis: Redis) -> None:
 
 
 def _ours(redis: Redis) -> None:
-    _until_stopped(ReliableWorker(list(QUEUES), connection=redis))
-
-
-def _until_stopped(worker: ReliableWorker) -> None:
-    signal.signal(signal.SIGTERM, worker.request_stop)
-    while not worker.stopping:
-        if not worker.step():
-            time.sleep(0.05)
-    worker.leave()
+    ReliableWorker(list(QUEUES), connection=redis).work()
 
 
 RUN: dict[str, Callable[[Redis], None]] = {"stock": _stock, "simple": _simple, "ours": _ours}
