@@ -30,8 +30,9 @@ test: $(STAMP) ## unit, contract and integration tests, on a real redis-server a
 check: $(STAMP) ## lint, format, types, import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(STAMP) ## the figures that README states
-	@$(BIN)/python benchmarks/rules.py
+bench: $(STAMP) ## the figures that README states; ten minutes or so
+	@$(BIN)/python -m benchmarks.rules
+	@$(BIN)/python -m benchmarks.queue
 
 lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(BIN)/pip install -q uv
@@ -40,4 +41,4 @@ lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(UV_LOCK) pyproject.toml --group dev -o packaging/locks/dev.txt
 
 clean: ## the virtual environment and what builds leave
-	rm -rf $(VENV) build dist .coverage htmlcov
+	rm -rf $(VENV) .venv-bench build dist .coverage htmlcov

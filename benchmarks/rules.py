@@ -1,7 +1,7 @@
 """What judging by rules costs: our RuleSet beside a plain loop of ``re``, in one run, with the same hits.
 
 1,000 generated rules (667 of keywords, 333 of patterns) over generated posts. Prints a table for README and
-docs/explanation/judging.md; ends within a minute: ``make bench``.
+docs/explanation/judging.md; ends within a minute: ``python -m benchmarks.rules``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Measures: what README states, and what those who change the engine need to know."""
