@@ -23,17 +23,17 @@ _LARGEST_BATCH = 40
 
 
 class Enqueuer(threading.Thread):
-    """Enqueues until ``jobs`` of them are acknowledged, never more than ``allow`` says.
+    """Enqueues until ``jobs`` of them are acknowledged: one every ``pause_s``, never more than ``allow`` says.
 
     A job is acknowledged once the call that enqueued it has returned. After an error nobody knows whether it is on
     its queue; the next try takes another id, so that no error can make one job two.
     """
 
-    def __init__(self, url: str, queues: Sequence[str], *, jobs: int, rng: random.Random) -> None:
+    def __init__(self, url: str, queues: Sequence[str], *, jobs: int, pause_s: float, rng: random.Random) -> None:
         super().__init__(name="enqueuer")
         self._redis = Redis.from_url(url, retry=RedisRetry(NoBackoff(), 0))
         self._queues = [Queue(name, connection=self._redis, serializer=JSONSerializer) for name in queues]
-        self._jobs, self._rng = jobs, rng
+        self._jobs, self._pause_s, self._rng = jobs, pause_s, rng
         self._allowed = 0
         self._tried = 0
         self._ended = False
@@ -59,9 +59,10 @@ class Enqueuer(threading.Thread):
         """Enqueue batch after batch."""
         while not self.finished and not self._ended:
             room = self._allowed - len(self.acknowledged)
-            if room > 0:
-                self._enqueue(self._rng.choice(self._queues), min(room, self._rng.randint(1, _LARGEST_BATCH)))
-            time.sleep(0.01)
+            count = min(room, self._rng.randint(1, _LARGEST_BATCH))
+            if count > 0:
+                self._enqueue(self._rng.choice(self._queues), count)
+            time.sleep(max(count, 1) * self._pause_s)
 
     def _enqueue(self, queue: Queue, count: int) -> None:
         try:

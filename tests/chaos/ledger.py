@@ -115,7 +115,7 @@ class Verdict:
 
     faults: Mapping[Fault, Sequence[str]]
     explained: Sequence[str]
-    slowest_return_s: float
+    slowest_return: tuple[float, str]  # seconds, job
 
     @property
     def clean(self) -> bool:
@@ -139,7 +139,7 @@ def judge(evidence: Evidence, *, may_interrupt: bool = True) -> Verdict:
             faults[Fault.INTERRUPTED].append(job.id)
     faults[Fault.LEFT_OVER] = list(evidence.leftovers)
     faults[Fault.REMARK] = list(evidence.remarks)
-    return Verdict(faults, explained, _slowest_return(runs.values(), evidence.hits))
+    return Verdict(faults, explained, _slowest_return(runs, evidence.hits))
 
 
 def phases(evidence: Evidence) -> Counter[str]:
@@ -192,11 +192,11 @@ def _repeats(job: JobState, own: Sequence[Execution], hits: Sequence[Hit]) -> li
     return list(dict.fromkeys(found))
 
 
-def _slowest_return(runs: Iterable[Sequence[Execution]], hits: Sequence[Hit]) -> float:
-    """Return the longest time from a hit's end until the job that it cut short began again."""
-    slowest = 0.0
-    for own in runs:
+def _slowest_return(runs: Mapping[str, Sequence[Execution]], hits: Sequence[Hit]) -> tuple[float, str]:
+    """Return the longest time from a hit's end until the job that it cut short began again, and that job."""
+    slowest = (0.0, "")
+    for job, own in runs.items():
         for ran, again in pairwise(own):
             over = [hit.over for hit in hits if hit.over is not None and hit.cut_short(ran, again)]
-            slowest = max(slowest, again.begin - min(over, default=again.begin))
+            slowest = max(slowest, (again.begin - min(over, default=again.begin), job))
     return slowest

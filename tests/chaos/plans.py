@@ -23,6 +23,11 @@ class Plan:
     limit_s: float = 90.0
     may_interrupt: bool = True
 
+    @property
+    def pause_s(self) -> float:
+        """The pause after each job enqueued, so that jobs come all the time and not at the strikes' pleasure."""
+        return 0.8 * self.interval_s * self.strikes / self.jobs
+
 
 def long_form() -> bool:
     """Return whether the long form is asked for."""
@@ -38,7 +43,7 @@ def plans() -> dict[str, Plan]:
 _SHORT = (
     Plan("kills", jobs=1500, strikes=100, interval_s=0.4),
     Plan("sigterm", jobs=450, strikes=60, interval_s=0.25, may_interrupt=False),
-    Plan("redis", jobs=600, strikes=6, interval_s=1.5),
+    Plan("redis", jobs=600, strikes=6, interval_s=2.0),
 )
 _LONG = (
     Plan("kills", jobs=10_000, strikes=520, interval_s=0.45, limit_s=900),

@@ -50,7 +50,7 @@ def _row(outcome: Outcome) -> list[str]:
         *(str(outcome.hits[kind]) for kind in _SHORT),
         *(str(len(verdict.faults[fault])) for fault in _FAULTS),
         str(len(verdict.explained)),
-        f"{verdict.slowest_return_s:.1f}",
+        f"{verdict.slowest_return[0]:.1f}",
         f"{outcome.seconds:.0f}",
         str(outcome.seed),
     ]
@@ -68,7 +68,9 @@ def figures(outcome: Outcome) -> str:
     """Return the figures of one run: its line in the table, and where in a job the hits fell."""
     fell = ", ".join(f"{count} {where}" for where, count in sorted(phases(outcome.evidence).items()))
     counts = ", ".join(f"{count} {what}" for what, count in sorted(outcome.counts.items()) if count)
-    return f"{table([outcome])}\nhits fell: {fell or 'on Redis'}; {counts}; {outcome.refused} batches refused"
+    slowest = f"slowest to begin again: {outcome.verdict.slowest_return[1] or 'none'}"
+    told = (f"hits fell: {fell or 'on Redis'}", counts, f"{outcome.refused} batches refused", slowest)
+    return f"{table([outcome])}\n{'; '.join(told)}"
 
 
 def explain(outcome: Outcome) -> str:

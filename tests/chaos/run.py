@@ -26,7 +26,7 @@ from tests.redis_server import RedisProcess, running_redis
 # What the process has written outlives it: the system keeps it. "everysec" may put a write off while it syncs, and
 # then a kill would cost what was acknowledged; that would be measured here as a fault of the worker's.
 _APPEND_ONLY = ("--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0")
-_AHEAD = 3  # so many strikes' worth of jobs wait at the start
+_AHEAD = 4  # so many strikes' worth of jobs wait at the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def run(plan: Plan, engine: str, seed: int, directory: Path) -> Outcome:
         redis = stack.enter_context(Redis.from_url(queues.url))
         executions = stack.enter_context(Redis.from_url(marked.url))
         manager = stack.enter_context(_manager(plan, engine, seed, directory, queues.url, marked.url))
-        enqueuer = Enqueuer(queues.url, QUEUES, jobs=plan.jobs, rng=random.Random(f"{seed} jobs"))
+        enqueuer = Enqueuer(queues.url, QUEUES, jobs=plan.jobs, pause_s=plan.pause_s, rng=random.Random(f"{seed} jobs"))
         stack.callback(enqueuer.end)
         enqueuer.start()
         return _Run(plan, engine, seed, began, manager, enqueuer, redis, executions, queues).outcome()
