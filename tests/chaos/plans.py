@@ -20,7 +20,7 @@ class Plan:
     workers: int = 3
     watchdog_s: float = 4.0
     settle_s: float = 30.0
-    limit_s: float = 90.0
+    limit_s: float = 240.0
     may_interrupt: bool = True
 
     @property

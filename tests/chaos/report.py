@@ -61,7 +61,8 @@ hits: kill -9 of a parent, of a horse; SIGTERM, a second one; SIGSTOP of parent,
 kill -9 of Redis. lost: in no list or registry. stuck: in one, but unfinished. no-eff: finished without effect.
 unexpl: ran twice though no hit had cut it short. again?: begun again, the same. fin*2: finished twice. interr:
 interrupted, where nothing may be. left: left over in Redis. procs: workers that ended, or hung, by themselves.
-expl: ran twice, because of a hit. back-s: the longest until a job that was cut short began again."""
+expl: ran twice, because of a hit. back-s: the longest until a job that was cut short began again, its wait on the
+queue included."""
 
 
 def figures(outcome: Outcome) -> str:
@@ -81,6 +82,8 @@ def explain(outcome: Outcome) -> str:
             parts.append(f"\n== {fault}: {len(found)}")
             tell = str if fault in (Fault.LEFT_OVER, Fault.REMARK) else lambda job: _job(outcome, job)
             parts += [tell(one) for one in found[:_JOBS_SHOWN]]
+    if slowest := outcome.verdict.slowest_return[1]:
+        parts += ["\n== slowest to begin again, for comparison", _job(outcome, slowest)]
     return "\n".join([*parts, *_tracebacks(outcome.logs)])
 
 

@@ -130,7 +130,9 @@ class _Run:
                 waiting = evidence.waiting(self.redis, QUEUES)
                 self.manager.remarks.append(f"only {dealt} strikes in {self.plan.limit_s:.0f} s; {waiting} jobs wait")
                 break
-            time.sleep(rng.expovariate(1 / self.plan.interval_s))
+            # Once enough was dealt, ever more slowly: a machine that is busy otherwise must come to an end too.
+            pause_s = self.plan.interval_s * max(1.0, dealt / self.plan.strikes) ** 3
+            time.sleep(rng.expovariate(1 / pause_s))
             dealt += striker.strike()
             self.enqueuer.allow((dealt + _AHEAD) / self.plan.strikes)
         self.enqueuer.end()

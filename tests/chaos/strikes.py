@@ -44,11 +44,9 @@ class AnythingGoes:
         return self._deal(life, kind)
 
     def _anyone(self) -> Life | None:
-        """Choose among the workers; most often one that is at work, and never one that is stopped already."""
-        lives = [life for life in self._manager.lives() if life.stopped_at is None]
-        working = [life for life in lives if life.ready]
-        if working and self._rng.random() < 0.9:
-            return self._rng.choice(working)
+        """Choose among the workers: one in ten times also one that is just starting, never one that is stopped."""
+        early = self._rng.random() < 0.1
+        lives = [life for life in self._manager.lives() if (life.ready or early) and life.stopped_at is None]
         return self._rng.choice(lives) if lives else None
 
     def _deal(self, life: Life, kind: Kind) -> bool:
