@@ -70,7 +70,14 @@ def figures(outcome: Outcome) -> str:
     fell = ", ".join(f"{count} {where}" for where, count in sorted(phases(outcome.evidence).items()))
     counts = ", ".join(f"{count} {what}" for what, count in sorted(outcome.counts.items()) if count)
     slowest = f"slowest to begin again: {outcome.verdict.slowest_return[1] or 'none'}"
-    told = (f"hits fell: {fell or 'on Redis'}", counts, f"{outcome.refused} batches refused", slowest)
+    last_s = max((hit.at for hit in outcome.evidence.hits), default=outcome.began) - outcome.began
+    told = (
+        f"hits fell: {fell or 'on Redis'}",
+        f"the last after {last_s:.0f} s",
+        counts,
+        f"{outcome.refused} batches refused",
+        slowest,
+    )
     return f"{table([outcome])}\n{'; '.join(told)}"
 
 

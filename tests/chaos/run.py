@@ -119,23 +119,29 @@ class _Run:
         rng = random.Random(f"{self.seed} strikes")
         if self.plan.name == "redis":
             return RedisDies(self.manager, self.server, rng)
-        return (AnythingGoes if self.plan.may_interrupt else OneSigtermEach)(self.manager, rng)
+        if not self.plan.may_interrupt:
+            return OneSigtermEach(self.manager, rng)
+        return AnythingGoes(self.manager, rng, stops_until=int(0.7 * self.plan.strikes))
 
     def _disturb(self) -> None:
         """Hit, and let a share of the jobs in with each hit, until both are through and next to nothing waits."""
         striker, rng, dealt = self._striker(), random.Random(f"{self.seed} pauses"), 0
-        self.enqueuer.allow(_AHEAD / self.plan.strikes)
+        due = time.monotonic()
         while dealt < self.plan.strikes or self._backlog():
             if time.monotonic() - self.began > self.plan.limit_s:
                 waiting = evidence.waiting(self.redis, QUEUES)
                 self.manager.remarks.append(f"only {dealt} strikes in {self.plan.limit_s:.0f} s; {waiting} jobs wait")
                 break
-            # Once enough was dealt, ever more slowly: a machine that is busy otherwise must come to an end too.
-            pause_s = self.plan.interval_s * max(1.0, dealt / self.plan.strikes) ** 3
-            time.sleep(rng.expovariate(1 / pause_s))
-            dealt += striker.strike()
             self.enqueuer.allow((dealt + _AHEAD) / self.plan.strikes)
+            if time.monotonic() >= due and striker.strike():
+                dealt += 1
+                due = time.monotonic() + rng.expovariate(1 / self._pause_s(dealt))
+            time.sleep(0.02)
         self.enqueuer.end()
+
+    def _pause_s(self, dealt: int) -> float:
+        """Return the pause on average. Once enough was dealt it grows, as a busy machine must come to an end too."""
+        return self.plan.interval_s * max(1.0, dealt / self.plan.strikes) ** 3
 
     def _backlog(self) -> int:
         """Return how many jobs wait, beyond one for each worker."""
@@ -163,7 +169,7 @@ class _Run:
         """Tell whether the time to settle is over. It begins when all that was hit has gone, if ever."""
         now, hits = time.monotonic(), self.manager.hits
         if self._open_hits():
-            return now - max(hit.at for hit in hits) > 2 * self.plan.settle_s
+            return now - max(hit.at for hit in hits) > 3 * self.plan.settle_s
         return now - max((hit.over or now for hit in hits), default=now) > self.plan.settle_s
 
     def _evidence(self, hits: Sequence[Hit], left_over: Sequence[str]) -> Evidence:

@@ -9,16 +9,16 @@ from typing import Protocol
 
 from tests.chaos.ledger import Hit, Kind
 from tests.chaos.manager import Manager
-from tests.chaos.unit import Life
+from tests.chaos.unit import STOPS, Life
 from tests.redis_server import RedisProcess
 
 _WEIGHTS = {
-    Kind.KILL_PARENT: 32,
-    Kind.KILL_HORSE: 32,
+    Kind.KILL_PARENT: 33,
+    Kind.KILL_HORSE: 33,
     Kind.TERM: 18,
     Kind.TERM_AGAIN: 8,
     Kind.STOP_PARENT: 3,
-    Kind.STOP_HORSE: 4,
+    Kind.STOP_HORSE: 2,
     Kind.STOP_BOTH: 3,
 }
 
@@ -31,17 +31,22 @@ class Striker(Protocol):
 
 
 class AnythingGoes:
-    """Kills, stops and ends parents and horses at random."""
+    """Kills, stops and ends parents and horses at random; none of the later hits stops, as it takes long to be seen."""
 
-    def __init__(self, manager: Manager, rng: random.Random) -> None:
+    def __init__(self, manager: Manager, rng: random.Random, *, stops_until: int) -> None:
         self._manager, self._rng = manager, rng
+        self._dealt, self._stops_until = 0, stops_until
 
     def strike(self) -> bool:
         life = self._anyone()
         if life is None:
             return False
         (kind,) = self._rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
-        return self._deal(life, kind)
+        if kind in STOPS and self._dealt >= self._stops_until:
+            return False
+        dealt = self._deal(life, kind)
+        self._dealt += dealt
+        return dealt
 
     def _anyone(self) -> Life | None:
         """Choose among the workers: one in ten times also one that is just starting, never one that is stopped."""
