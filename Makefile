@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --upgrade
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test chaos check bench lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -26,6 +26,9 @@ demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; 
 
 test: $(STAMP) ## unit, contract and integration tests, on a real redis-server and mastodon-mock
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP) ## kill workers and Redis thousands of times, under this engine and under stock RQ; about 30 minutes
+	@CHAOS=long $(BIN)/python -m tests.chaos
 
 check: $(STAMP) ## lint, format, types, import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,0 +1,1 @@
+"""Kills workers and Redis at random moments, under either engine, and keeps a ledger of what that cost."""
