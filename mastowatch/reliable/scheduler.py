@@ -25,7 +25,7 @@ from rq_scheduler import Scheduler
 from mastowatch.logs import event
 from mastowatch.reliable.delayed import Delayed
 from mastowatch.reliable.lock import OwnedLock
-from mastowatch.reliable.scripts import TAKERS
+from mastowatch.reliable.scripts import FOLLOW_UPS, TAKERS, taken_key
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import fresh_name
 
@@ -51,8 +51,8 @@ redis.call('ZADD', KEYS[2], now, ARGV[2])
 return 1
 """
 
-# KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand
-# ARGV: owner, job id, due, next, now, queue name, patience with an orphan, the record
+# KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand, follow-ups
+# ARGV: owner, job id, due, next, now, queue name, patience with an orphan, how the keys of hands begin, the record
 _TICK = """
 local id, now = ARGV[2], tonumber(ARGV[5])
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not ours' end
@@ -64,8 +64,9 @@ local status, origin = found[1], found[2] or ARGV[6]
 
 local function held()
   if redis.call('LPOS', 'rq:queue:' .. origin, id) then return true end
+  if redis.call('LPOS', KEYS[10], id) then return true end  -- what follows its end is noted in the record
   for _, name in ipairs(redis.call('SMEMBERS', KEYS[9])) do
-    if redis.call('LPOS', 'rq:taken:' .. name, id) then return true end
+    if redis.call('LPOS', ARGV[8] .. name, id) then return true end
   end
   if status == 'scheduled' then return redis.call('ZSCORE', 'rq:scheduled:' .. origin, id) end
   -- An execution that has run out is recovery's, as long as the record says that it runs.
@@ -106,7 +107,7 @@ redis.call('RPUSH', KEYS[4], id)
 redis.call('ZADD', KEYS[2], ARGV[4], id)
 redis.call('SADD', 'rq:queues', KEYS[4])
 redis.call('DEL', KEYS[3])
-redis.call('HSET', KEYS[3], unpack(ARGV, 8))
+redis.call('HSET', KEYS[3], unpack(ARGV, 9))
 for _, kind in ipairs({'failed', 'finished', 'canceled'}) do
   redis.call('ZREM', 'rq:' .. kind .. ':' .. origin, id)
   redis.call('ZREM', 'rq:' .. kind .. ':' .. ARGV[6], id)
@@ -245,9 +246,9 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
     def _tick(self, one: Recurring, due: float, now: float) -> str:
         keys = [
             self._lock.key, PLANNED, f"rq:job:{one.id}", f"rq:queue:{one.queue}",
-            PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS,
+            PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS, FOLLOW_UPS,
         ]  # fmt: skip
-        args = [self.name, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S]
+        args = [self.name, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S, taken_key("")]
         return as_text(self._tick_script(keys=keys, args=[*args, *self._record_now("queued", one, now)]))
 
     def _release_delayed(self, now: float) -> int:

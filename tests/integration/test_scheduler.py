@@ -175,6 +175,15 @@ class TestLastRun:
         assert self.skips(redis, scheduler, 1030.0)
         assert scheduler.step(1061.0) == 1, "an execution that has run out holds nothing up"
 
+    def test_whose_dependents_are_still_to_be_queued_keeps_its_record(self, redis: Redis):
+        scheduler = scheduler_of(redis)
+        scheduler.step(1000.0)
+        run_out(redis)
+        redis.hset(RECORD, "followup", "finished")
+        redis.rpush("rq:followups", "tick")
+        assert self.skips(redis, scheduler, 1030.0)
+        assert redis.hget(RECORD, "followup") == b"finished"
+
     def test_that_waits_for_a_second_attempt_is_not_doubled(self, redis: Redis):
         scheduler = scheduler_of(redis)
         scheduler.step(1000.0)
