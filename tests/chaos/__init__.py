@@ -1,1 +1,1 @@
-"""Kills at random moments and at every step by name; CHAOS=long in the environment for the long form."""
+"""Kills workers and Redis at random moments, under either engine, and keeps a ledger of what that cost."""
