@@ -175,7 +175,7 @@ class Storm:
         try:
             self._wait(lambda: all(self.outcome.ticks.values()), 20)
             for _ in range(strikes):
-                self._tend_for(self._random.uniform(0.1, 1.1))
+                self._tend_for(self._random.uniform(0.1, 2.5 if LONG else 1.1))
                 self._strike()
                 self._look()
                 if enough(self.outcome):
