@@ -110,7 +110,8 @@ class Outcome:
         for name, ticks in self.ticks.items():
             times = [tick.at for tick in ticks] + [self.end]
             for before, this in pairwise(times):
-                yield name, this - before, sum(before <= death <= this for death in self.deaths)
+                # A tick is noted when it comes off the queue; the one who put it there may have died since.
+                yield name, this - before, sum(before - 0.1 <= death <= this for death in self.deaths)
 
     def __str__(self) -> str:
         return (
