@@ -1,4 +1,4 @@
-"""The /jobs API: see, cancel, requeue, trigger. No GET writes anything.
+"""The /jobs API: see, cancel, requeue, trigger, pause. No GET writes anything.
 
 Refusals come out as exceptions of ``mastowatch.jobs.refusals``; ``mastowatch.web.problems`` gives them a body.
 """
@@ -18,7 +18,7 @@ from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobPage, all_queues, li
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
 from mastowatch.jobs.refusals import BadParameter, Unknown, WrongState
-from mastowatch.jobs.scheduler import schedule_recurring_jobs
+from mastowatch.jobs.scheduler import pause_recurring_job, schedule_recurring_jobs
 from mastowatch.jobs.workforce import WorkerRow, read_workers
 from mastowatch.reliable.facts import queue_facts
 from mastowatch.reliable.scheduler import Recurring
@@ -71,6 +71,13 @@ class Rescheduled(BaseModel):
     """The recurring jobs that were planned anew."""
 
     ids: list[str]
+
+
+class Paused(BaseModel):
+    """Whether a recurring job is paused."""
+
+    id: str
+    paused: bool
 
 
 def router(view: View, schedule: Sequence[Recurring]) -> APIRouter:
@@ -156,6 +163,24 @@ def _add_schedule(routes: APIRouter, view: View, schedule: Sequence[Recurring]) 
     def reschedule() -> Rescheduled:
         """Plan the recurring jobs anew, now. Touches MastoWatch's own only."""
         return Rescheduled(ids=schedule_recurring_jobs(view.redis, view.settings))
+
+    @routes.post("/recurring/{job_id}/pause")
+    def pause(job_id: str) -> Paused:
+        """Let the ticks of a recurring job pass, also over restarts; a run that has begun goes on."""
+        return _pause(view, job_id, paused=True)
+
+    @routes.post("/recurring/{job_id}/resume")
+    def resume(job_id: str) -> Paused:
+        """Let a recurring job run again, from its next tick on."""
+        return _pause(view, job_id, paused=False)
+
+
+def _pause(view: View, job_id: str, *, paused: bool) -> Paused:
+    try:
+        pause_recurring_job(view.redis, view.settings, job_id, paused=paused)
+    except LookupError as error:
+        raise Unknown(str(error)) from error
+    return Paused(id=job_id, paused=paused)
 
 
 def _submit(view: View, task_name: str, arguments: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def cancel(redis: Redis, job_id: str, now: float, *, keep_s: int) -> Canceled:
 
 _WHY_NOT = {
     "taken": "a worker is taking this job right now; ask again in a second to have it stopped",
-    "recurring": "this job recurs and would be queued again at its next time; change its interval in the settings",
+    "recurring": "this job recurs and would be queued again; pause it instead (POST /jobs/recurring/{id}/pause)",
 }
 
 

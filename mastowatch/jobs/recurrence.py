@@ -1,4 +1,4 @@
-"""Reads how the recurring jobs stand: next run, last run, its outcome, and the ticks that were left out."""
+"""Reads how the recurring jobs stand: next run, last run, its outcome, ticks that were left out, and pauses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
 from mastowatch.jobs.records import JobRow, read_rows, text
-from mastowatch.reliable.scheduler import LAST_TICK, SKIPPED, Recurring
+from mastowatch.reliable.scheduler import LAST_TICK, PAUSED, PLANNED, SKIPPED, Recurring
 
 _LOCK = "rq:scheduler_lock"
 
@@ -31,6 +31,7 @@ class RecurringRow(BaseModel):
                 "last_status": "finished",
                 "last_duration_s": 1.9,
                 "skipped": 0,
+                "paused": False,
             }
         },
     )
@@ -39,11 +40,12 @@ class RecurringRow(BaseModel):
     description: str
     queue: str
     interval_s: int
-    next_run_at: datetime | None = Field(description="When it goes on its queue; null while it is not planned.")
+    next_run_at: datetime | None = Field(description="When it goes on its queue; null while paused or not planned.")
     last_run_at: datetime | None = Field(description="When it last went on its queue.")
     last_status: str | None = Field(description="Status of that run; null before the first.")
     last_duration_s: float | None = None
     skipped: int = Field(description="Ticks left out so far, because the run before still waited or ran.")
+    paused: bool = Field(default=False, description="Whether its ticks pass without a run, until it is resumed.")
 
 
 def recurring_rows(redis: Redis, schedule: Sequence[Recurring], now: float) -> list[RecurringRow]:
@@ -53,12 +55,13 @@ def recurring_rows(redis: Redis, schedule: Sequence[Recurring], now: float) -> l
         return []
     with redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
-            pipe.zscore("rq:scheduler:scheduled_jobs", job_id)
+            pipe.zscore(PLANNED, job_id)
         pipe.hmget(LAST_TICK, ids)
         pipe.hmget(SKIPPED, ids)
-        *planned, ticks, skipped = pipe.execute()
+        pipe.smismember(PAUSED, ids)
+        *planned, ticks, skipped, paused = pipe.execute()
     records = read_rows(redis, ids, now)
-    return [_row(*facts) for facts in zip(schedule, planned, ticks, skipped, records, strict=True)]
+    return [_row(*facts) for facts in zip(schedule, planned, ticks, skipped, paused, records, strict=True)]
 
 
 def scheduler_alive(redis: Redis) -> bool:
@@ -66,18 +69,26 @@ def scheduler_alive(redis: Redis) -> bool:
     return bool(redis.exists(_LOCK))
 
 
-def _row(one: Recurring, planned: float | None, tick: Any, skipped: Any, record: JobRow | None) -> RecurringRow:  # noqa: ANN401 -- redis-py gives bytes or str
+def _row(
+    one: Recurring,
+    planned: float | None,
+    tick: Any,  # noqa: ANN401 -- redis-py gives bytes or str
+    skipped: Any,  # noqa: ANN401 -- the same
+    paused: int,
+    record: JobRow | None,
+) -> RecurringRow:
     return RecurringRow(
         id=one.id,
         description=one.description,
         queue=one.queue,
         interval_s=one.every_s,
-        next_run_at=_moment(planned),
+        next_run_at=None if paused else _moment(planned),
         last_run_at=_moment(tick),
         # Before its first run the record exists already, planned by the scheduler.
         last_status=record.status if record and tick else None,
         last_duration_s=record.duration_s if record and tick else None,
         skipped=int(text(skipped)) if skipped else 0,
+        paused=bool(paused),
     )
 
 

@@ -43,3 +43,12 @@ def get_scheduler(redis: Redis, settings: Settings) -> ReliableScheduler:
 def schedule_recurring_jobs(redis: Redis, settings: Settings, *, afresh: bool = True) -> list[str]:
     """Plan the recurring jobs anew, now, touching only our own; return their ids."""
     return get_scheduler(redis, settings).assert_schedules(time.time(), afresh=afresh)
+
+
+def pause_recurring_job(redis: Redis, settings: Settings, job_id: str, *, paused: bool) -> None:
+    """Let the job's ticks pass without a run, or end that; raises LookupError, naming the jobs there are."""
+    scheduler = get_scheduler(redis, settings)
+    if paused:
+        scheduler.pause(job_id)
+    else:
+        scheduler.resume(job_id)

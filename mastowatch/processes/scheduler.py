@@ -17,13 +17,16 @@ from mastowatch.reliable.scheduler import ReliableScheduler
 
 log = logging.getLogger(__name__)
 
-STEP_S = 0.5  # half a second late at most, eight steps in the life of the lock
+STEP_S = 0.5  # half a second late at most, six steps in the life of the lock
 
 
 def run(loaded: Loaded) -> None:
     """Keep the recurring jobs going until SIGTERM."""
-    scheduler = get_scheduler(contexts.connect(loaded), loaded.settings)
-    notifier = Notifier()
+    keep_going(get_scheduler(contexts.connect(loaded), loaded.settings), Notifier())
+
+
+def keep_going(scheduler: ReliableScheduler, notifier: Notifier) -> None:
+    """Step ``scheduler`` until SIGTERM, whatever Redis does; then let the standby take over."""
     event(log, logging.INFO, "scheduler_started", recurring=[one.id for one in scheduler.recurring])
 
     def step() -> bool:

@@ -2,71 +2,129 @@
 
 Stock rq-scheduler 0.14 does this in three steps (killed in between it doubles a run or loses the schedule for
 good), queues a job that is still queued or running once more, drifts, and dies of any Redis error. It also
-brings back RQ's delayed jobs (retries with back-off, and jobs that wait for budget) when their time has come.
-Times are epoch seconds and passed in.
+brings back RQ's delayed jobs (``delayed``). Times are epoch seconds and passed in.
+
+A tick writes the job's whole record anew from ``Recurring``, so that a record that is damaged, gone, or of an
+older version ends at the next tick. Every script may be sent again after a lost answer: it then finds its work done.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
-from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.utils import as_text
 from rq_scheduler import Scheduler
 
 from mastowatch.logs import event
+from mastowatch.reliable.delayed import Delayed
 from mastowatch.reliable.lock import OwnedLock
+from mastowatch.reliable.scripts import FOLLOW_UPS, TAKERS, taken_key
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import fresh_name
 
 log = logging.getLogger(__name__)
 
-LOCK_S = 4.0  # a dead scheduler's standby takes over within this time
-ASSERT_S = 30.0  # how often lost schedules are looked for
-SKIPPED, LAST_TICK = "rq:scheduler:skipped", "rq:scheduler:last_tick"
-_DELAYED_PER_STEP = 500
+LOCK_S = 3.0  # a standby that looks twice a second leads 3.5 s after a death; five are promised
+ORPHAN_S = 60.0  # a run that no worker has, no list and no recovery: several times what recovery takes
+STALL_S = 1.0  # a stop between reading the clock and getting the lock that makes a difference
+PLANNED = Scheduler.scheduled_jobs_key
+PAUSED, SKIPPED, LAST_TICK = "rq:scheduler:paused", "rq:scheduler:skipped", "rq:scheduler:last_tick"
+_ORPHANS = "rq:scheduler:orphans"
+_REGISTER_S, _REGISTERED_S = 20, 60
 
-# KEYS: lock, planned jobs, job, queue, failed, finished, canceled registries, skipped, last tick
-# ARGV: owner, job id, due, next, now as RQ writes it, queue name, now
-_TICK = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not ours' end
-local due = redis.call('ZSCORE', KEYS[2], ARGV[2])
-if not due or tonumber(due) ~= tonumber(ARGV[3]) then return 'moved' end
-local status = redis.call('HGET', KEYS[3], 'status')
-if not status then return 'lost' end
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
-if status == 'queued' or status == 'started' then
-  redis.call('HINCRBY', KEYS[8], ARGV[2], 1)
-  return 'skipped'
-end
-redis.call('HSET', KEYS[3], 'status', 'queued', 'enqueued_at', ARGV[5], 'origin', ARGV[6])
-redis.call('PERSIST', KEYS[3])
-for k = 5, 7 do redis.call('ZREM', KEYS[k], ARGV[2]) end
-redis.call('SADD', 'rq:queues', KEYS[4])
-redis.call('RPUSH', KEYS[4], ARGV[2])
-redis.call('HSET', KEYS[9], ARGV[2], ARGV[7])
-return 'queued'
+# KEYS: lock, planned jobs, job. ARGV: owner or '' for anyone, job id, now, interval, '1' for afresh, the record.
+# Returns whether the job was planned anew. A record that is there is left alone: the next tick replaces it.
+_PLAN = """
+if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local now = math.floor(tonumber(ARGV[3]))
+local due = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '-1')
+if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('HSET', KEYS[3], unpack(ARGV, 6)) end
+if ARGV[5] ~= '1' and due >= 0 and due <= now + ARGV[4] + 1 then return 0 end
+redis.call('ZADD', KEYS[2], now, ARGV[2])
+return 1
 """
 
-# KEYS: delayed jobs of a queue, job, queue; ARGV: job id, now as RQ writes it
-_RELEASE = """
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-if redis.call('HGET', KEYS[2], 'status') ~= 'scheduled' then return 0 end
-redis.call('HSET', KEYS[2], 'status', 'queued', 'enqueued_at', ARGV[2])
-redis.call('SADD', 'rq:queues', KEYS[3])
-redis.call('RPUSH', KEYS[3], ARGV[1])
-return 1
+# KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand, follow-ups
+# ARGV: owner, job id, due, next, now, queue name, patience with an orphan, how the keys of hands begin, the record
+_TICK = """
+local id, now = ARGV[2], tonumber(ARGV[5])
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not ours' end
+local due = redis.call('ZSCORE', KEYS[2], id)
+if not due or tonumber(due) ~= tonumber(ARGV[3]) then return 'moved' end
+
+local found = redis.pcall('HMGET', KEYS[3], 'status', 'origin')
+local status, origin = found[1], found[2] or ARGV[6]
+
+local function held()
+  if redis.call('LPOS', 'rq:queue:' .. origin, id) then return true end
+  if redis.call('LPOS', KEYS[10], id) then return true end  -- what follows its end is noted in the record
+  for _, name in ipairs(redis.call('SMEMBERS', KEYS[9])) do
+    if redis.call('LPOS', ARGV[8] .. name, id) then return true end
+  end
+  if status == 'scheduled' then return redis.call('ZSCORE', 'rq:scheduled:' .. origin, id) end
+  -- An execution that has run out is recovery's, as long as the record says that it runs.
+  local since = status == 'started' and '-inf' or ARGV[5]
+  return redis.call('ZCOUNT', 'rq:executions:' .. id, since, '+inf') > 0
+end
+
+local function orphaned()
+  local since = tonumber(redis.call('HGET', KEYS[8], id) or 'x')
+  if not since or since > now then
+    redis.call('HSET', KEYS[8], id, ARGV[5])
+    return false
+  end
+  return now - since >= tonumber(ARGV[7])
+end
+
+local function skip()
+  redis.call('ZADD', KEYS[2], ARGV[4], id)
+  redis.call('HINCRBY', KEYS[6], id, 1)
+  return 'skipped'
+end
+
+if redis.call('SISMEMBER', KEYS[5], id) == 1 then
+  redis.call('ZADD', KEYS[2], ARGV[4], id)
+  return 'paused'
+end
+local outcome = 'queued'
+if held() then
+  redis.call('HDEL', KEYS[8], id)
+  return skip()
+end
+if status == 'queued' or status == 'started' then
+  if not orphaned() then return skip() end
+  outcome = 'orphaned'
+end
+
+redis.call('RPUSH', KEYS[4], id)
+redis.call('ZADD', KEYS[2], ARGV[4], id)
+redis.call('SADD', 'rq:queues', KEYS[4])
+redis.call('DEL', KEYS[3])
+redis.call('HSET', KEYS[3], unpack(ARGV, 9))
+for _, kind in ipairs({'failed', 'finished', 'canceled'}) do
+  redis.call('ZREM', 'rq:' .. kind .. ':' .. origin, id)
+  redis.call('ZREM', 'rq:' .. kind .. ':' .. ARGV[6], id)
+end
+redis.pcall('XTRIM', 'rq:results:' .. id, 'MAXLEN', 9)  -- RQ's own limit of ten is "about": up to a hundred
+redis.call('HDEL', KEYS[8], id)
+redis.call('HSET', KEYS[7], id, ARGV[5])
+return outcome
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """A job that runs again and again. ``every_s``, ``timeout_s`` and ``result_ttl_s`` in whole seconds."""
+    """A job that runs again and again. ``every_s``, ``timeout_s`` and ``result_ttl_s`` in whole seconds.
+
+    What the last run left, result or error, is kept for ``result_ttl_s``.
+    """
 
     id: str
     func: Callable[..., Any]
@@ -77,9 +135,17 @@ class Recurring:
     description: str
     kwargs: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.every_s < 1:
+            raise ValueError(f"{self.id}: every_s must be 1 or more, not {self.every_s}")
+
 
 class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
-    """Keeps ``recurring`` running; a second one on any host stands by until the first one's lock runs out."""
+    """Keeps ``recurring`` running; a second one on any host stands by until the first one's lock runs out.
+
+    Nothing else that is planned in rq-scheduler's set is touched, or run: for a job in an hour use RQ's own
+    ``Queue.enqueue_in``, and it comes back from the delayed jobs of ``queues``.
+    """
 
     job_class = JsonJob
     queue_class = JsonQueue
@@ -87,120 +153,172 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
     def __init__(self, redis: Redis, recurring: Sequence[Recurring], queues: Sequence[str]) -> None:
         super().__init__(connection=redis, interval=int(LOCK_S), name=fresh_name("scheduler"))
         self.recurring = tuple(recurring)
-        self._queues = tuple(queues)
+        self._records = {one.id: self._record(one) for one in self.recurring}
+        if len(self._records) < len(self.recurring):
+            raise ValueError(f"two recurring jobs have the same id: {', '.join(one.id for one in self.recurring)}")
         self._lock = OwnedLock(redis, self.scheduler_lock_key, self.name, LOCK_S)
-        self._tick = redis.register_script(_TICK)
-        self._release = redis.register_script(_RELEASE)
-        self._next_assert = 0.0
+        self._delayed = Delayed(redis, list(dict.fromkeys([*queues, *(one.queue for one in self.recurring)])))
+        self._plan_script = redis.register_script(_PLAN)
+        self._tick_script = redis.register_script(_TICK)
+        self._registered_at = -math.inf
         self.leading = False
+
+    def run(self, burst: bool = False) -> None:  # noqa: FBT001, FBT002 -- rq-scheduler's signature
+        """Refuse: rq-scheduler's own loop takes no step atomically and ends with the first Redis error."""
+        raise NotImplementedError("call step() about twice a second, and again after a RedisError")
 
     def step(self, now: float) -> int:
         """Queue what is due; return how many jobs, or 0 while another scheduler leads.
 
         Raises redis.exceptions.RedisError when Redis is away; call again later.
         """
+        began = time.monotonic()
         self._register(now)
-        self.leading = self._lock.hold()
+        led, self.leading = self.leading, self._hold()
         if not self.leading:
-            self._next_assert = 0.0
             return 0
-        if now >= self._next_assert or self._next_assert > now + ASSERT_S:  # the clock was ahead
-            self.assert_schedules(now)
-            self._next_assert = now + ASSERT_S
-        return self._queue_due(now) + self._release_delayed(now)
+        # Stopped for long before the lock was ours, another one has led: with the old time we would plan back.
+        stalled = time.monotonic() - began
+        now += stalled if stalled > STALL_S else 0
+        due = self._due()
+        amiss = [one for one in self.recurring if not led or not _plausible(due[one.id], one, now)]
+        if amiss and self._assert(amiss, now):
+            due = self._due()
+        return self._queue_due(due, now) + self._release_delayed(now)
 
     def assert_schedules(self, now: float, *, afresh: bool = False) -> list[str]:
-        """Make the plan in Redis agree with ``recurring``; return the ids that were planned anew.
+        """Make the plan in Redis agree with ``recurring``, whoever leads; return the ids that were planned anew.
 
         Touches only our own ids. A job that is planned as it should be keeps its next run, unless ``afresh``.
         """
-        wanted = [one for one in self.recurring if afresh or not self._as_planned(one, now)]
-        for one in wanted:
-            self._plan(one, now)
-        if wanted:
-            event(log, logging.INFO, "schedules_asserted", ids=[one.id for one in wanted])
-        return [one.id for one in wanted]
+        return self._assert(self.recurring, now, owner="", afresh=afresh)
+
+    def pause(self, job_id: str) -> None:
+        """Let the job's ticks pass until ``resume``, also over restarts; a run that has begun goes on.
+
+        Raises LookupError for an id that is not one of ``recurring``.
+        """
+        self.connection.sadd(PAUSED, self._known(job_id))
+
+    def resume(self, job_id: str) -> None:
+        """Let the job run again, from its next tick on; raises LookupError as ``pause`` does."""
+        self.connection.srem(PAUSED, self._known(job_id))
 
     def next_due(self) -> float | None:
         """Return when the next recurring job is due."""
-        first = self.connection.zrange(self.scheduled_jobs_key, 0, 0, withscores=True)
-        return float(first[0][1]) if first else None
+        return min((due for due in self._due().values() if due is not None), default=None)
 
     def leave(self) -> None:
         """Let the standby take over at once."""
-        self._lock.release()
-        self.connection.delete(self.key)
+        self._let_go()
+        self._unregister()
+
+    # --- the steps, each one round trip ------------------------------------------------------------------
 
     def _register(self, now: float) -> None:
-        with self.connection.pipeline(transaction=False) as pipe:
-            pipe.hset(self.key, "birth", now)
-            pipe.expire(self.key, 60)
-            pipe.execute()
-
-    def _as_planned(self, one: Recurring, now: float) -> bool:
-        due = self.connection.zscore(self.scheduled_jobs_key, one.id)
-        # Planned further off than one interval: a clock was ahead, and polls would stop until it is caught up.
-        if due is None or due > now + one.every_s + 1:
-            return False
-        try:
-            job = JsonJob.fetch(one.id, connection=self.connection)
-            same = (job.func_name, job.origin, job.timeout, job.meta.get("interval"), job.kwargs)
-        except (NoSuchJobError, DeserializationError):
-            return False
-        name = f"{one.func.__module__}.{one.func.__qualname__}"
-        return same == (name, one.queue, one.timeout_s, one.every_s, one.kwargs)
-
-    def _plan(self, one: Recurring, now: float) -> None:
-        status = self.connection.hget(f"rq:job:{one.id}", "status")
-        if status in (b"queued", b"started"):
-            # Written over while it waits or runs, its record would lie; only its next run is planned.
-            self.connection.zadd(self.scheduled_jobs_key, {one.id: int(now) + one.every_s})
+        if 0 <= now - self._registered_at < _REGISTER_S:
             return
-        self.schedule(
-            datetime.fromtimestamp(int(now), UTC),
+        with self.connection.pipeline() as pipe:
+            pipe.hset(self.key, "birth", now)
+            pipe.expire(self.key, _REGISTERED_S)
+            pipe.execute()
+        self._registered_at = now
+
+    def _unregister(self) -> None:
+        self.connection.delete(self.key)
+
+    def _hold(self) -> bool:
+        return self._lock.hold()
+
+    def _let_go(self) -> None:
+        self._lock.release()
+
+    def _due(self) -> dict[str, float | None]:
+        """Return when each of our jobs is planned; None for one that is not."""
+        ids = list(self._records)
+        return dict(zip(ids, self.connection.zmscore(PLANNED, ids) if ids else (), strict=True))
+
+    def _plan(self, one: Recurring, now: float, owner: str, *, afresh: bool) -> bool:
+        keys = [self._lock.key, PLANNED, f"rq:job:{one.id}"]
+        record = self._record_now("scheduled", one, now)
+        return bool(self._plan_script(keys=keys, args=[owner, one.id, now, one.every_s, int(afresh), *record]))
+
+    def _tick(self, one: Recurring, due: float, now: float) -> str:
+        keys = [
+            self._lock.key, PLANNED, f"rq:job:{one.id}", f"rq:queue:{one.queue}",
+            PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS, FOLLOW_UPS,
+        ]  # fmt: skip
+        args = [self.name, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S, taken_key("")]
+        return as_text(self._tick_script(keys=keys, args=[*args, *self._record_now("queued", one, now)]))
+
+    def _release_delayed(self, now: float) -> int:
+        return self._delayed.release(now, _as_rq_writes(now))
+
+    # --- what the steps are made of ----------------------------------------------------------------------
+
+    def _assert(
+        self, jobs: Sequence[Recurring], now: float, owner: str | None = None, *, afresh: bool = False
+    ) -> list[str]:
+        owner = self.name if owner is None else owner
+        planned = [one.id for one in jobs if self._plan(one, now, owner, afresh=afresh)]
+        if planned:
+            event(log, logging.INFO, "schedules_asserted", ids=planned)
+        return planned
+
+    def _queue_due(self, due: dict[str, float | None], now: float) -> int:
+        count = 0
+        for one in self.recurring:
+            at = due[one.id]
+            if self.leading and at is not None and at <= now:
+                count += self._queue_one(one, at, now)
+        return count
+
+    def _queue_one(self, one: Recurring, due: float, now: float) -> int:
+        outcome = self._tick(one, due, now)
+        if outcome == "not ours":
+            self.leading = False
+        elif outcome == "skipped":
+            event(log, logging.DEBUG, "tick_skipped", job_id=one.id, reason="the last run still waits or runs")
+        elif outcome == "orphaned":
+            event(log, logging.WARNING, "run_given_up", job_id=one.id, reason="no list and no worker had the last run")
+        return int(outcome in ("queued", "orphaned"))
+
+    def _known(self, job_id: str) -> str:
+        if job_id not in self._records:
+            raise LookupError(f"there is no recurring job {job_id!r}; there are: {', '.join(sorted(self._records))}")
+        return job_id
+
+    def _record(self, one: Recurring) -> dict[str, Any]:
+        job = self._create_job(
             one.func,
             kwargs=one.kwargs,
-            interval=one.every_s,
+            commit=False,
             result_ttl=one.result_ttl_s,
             timeout=one.timeout_s,
             id=one.id,
             queue_name=one.queue,
             description=one.description,
+            meta={"interval": one.every_s},  # where rq-scheduler keeps it
         )
+        job.failure_ttl = one.result_ttl_s
+        record: dict[str, Any] = job.to_dict()
+        return record
 
-    def _queue_due(self, now: float) -> int:
-        due = self.connection.zrangebyscore(self.scheduled_jobs_key, "-inf", now, withscores=True)
-        every = {one.id: one for one in self.recurring}
-        return sum(self._queue_one(every[as_text(raw)], score, now) for raw, score in due if as_text(raw) in every)
+    def _record_now(self, status: str, one: Recurring, now: float) -> list[Any]:
+        at = _as_rq_writes(now)
+        times = {"created_at": at} | ({"enqueued_at": at} if status == "queued" else {})
+        return [part for pair in {**self._records[one.id], "status": status, **times}.items() for part in pair]
 
-    def _queue_one(self, one: Recurring, due: float, now: float) -> int:
-        outcome = as_text(self._tick(keys=self._tick_keys(one), args=self._tick_args(one, due, now)))
-        if outcome == "lost":
-            self._plan(one, now)
-        if outcome == "skipped":
-            event(log, logging.DEBUG, "tick_skipped", job_id=one.id, reason="the last run still waits or runs")
-        return int(outcome == "queued")
 
-    def _tick_keys(self, one: Recurring) -> list[str]:
-        registries = [f"rq:{kind}:{one.queue}" for kind in ("failed", "finished", "canceled")]
-        job, queue = f"rq:job:{one.id}", f"rq:queue:{one.queue}"
-        return [self._lock.key, self.scheduled_jobs_key, job, queue, *registries, SKIPPED, LAST_TICK]
+def _plausible(due: float | None, one: Recurring, now: float) -> bool:
+    # Further off than one interval: a clock was ahead, or the interval was shortened. Runs would wait for it.
+    return due is not None and 0 <= due <= math.floor(now) + one.every_s + 1
 
-    def _tick_args(self, one: Recurring, due: float, now: float) -> list[Any]:
-        # Whole intervals from the due time on: no drift, and after a pause one run instead of a burst.
-        following = due + one.every_s * (int((now - due) // one.every_s) + 1)
-        return [self.name, one.id, due, int(following), _as_rq_writes(now), one.queue, now]
 
-    def _release_delayed(self, now: float) -> int:
-        return sum(self._release_one(name, job_id, now) for name in self._queues for job_id in self._ripe(name, now))
-
-    def _ripe(self, queue: str, now: float) -> Iterable[str]:
-        found = self.connection.zrangebyscore(f"rq:scheduled:{queue}", "-inf", now, start=0, num=_DELAYED_PER_STEP)
-        return [as_text(raw) for raw in found]
-
-    def _release_one(self, queue: str, job_id: str, now: float) -> int:
-        keys = [f"rq:scheduled:{queue}", f"rq:job:{job_id}", f"rq:queue:{queue}"]
-        return int(self._release(keys=keys, args=[job_id, _as_rq_writes(now)]))
+def _following(one: Recurring, due: float, now: float) -> int:
+    # Whole intervals from the due time on: no drift, and after a pause one run instead of a burst.
+    start = math.floor(due)
+    return start + one.every_s * (int((now - start) // one.every_s) + 1)
 
 
 def _as_rq_writes(now: float) -> str:

@@ -265,7 +265,9 @@ class TestCancel:
     def test_refuses_a_planned_recurring_job_that_would_come_back(self, client: httpx.Client, redis: Redis, view: View):
         get_scheduler(redis, view.settings).assert_schedules(time.time())
         answer = client.post("/jobs/jobs/record_queue_stats/cancel")
-        assert (answer.status_code, "recurs" in answer.json()["detail"]) == (409, True)
+        assert answer.status_code == 409
+        assert "recurs" in answer.json()["detail"]
+        assert "pause it" in answer.json()["detail"]
 
     def test_says_so_when_the_worker_of_a_running_job_does_not_listen(self, client: httpx.Client, redis: Redis):
         put_in(redis, "started")
@@ -349,6 +351,40 @@ class TestSchedule:
         assert "poll_admin_accounts" in ids
         assert redis.zscore("rq:scheduler:scheduled_jobs", "somebody-elses") == 1
 
+    def test_pauses_and_resumes_a_recurring_job(self, client: httpx.Client, redis: Redis, view: View):
+        now = time.time()
+        get_scheduler(redis, view.settings).step(now)
+        for _ in range(2):
+            answer = client.post("/jobs/recurring/record_queue_stats/pause")
+            assert (answer.status_code, answer.json()) == (200, {"id": "record_queue_stats", "paused": True})
+        rows = {row["id"]: row for row in client.get("/jobs/scheduled").json()["jobs"]}
+        assert {job_id for job_id, row in rows.items() if row["paused"]} == {"record_queue_stats"}
+        assert rows["record_queue_stats"]["next_run_at"] is None
+        assert client.post("/jobs/scheduled/reschedule").status_code == 200
+        redis.delete("rq:scheduler_lock", "rq:queue:high", "rq:job:record_queue_stats")
+        get_scheduler(redis, view.settings).step(now + 60)
+        assert redis.llen("rq:queue:high") == 0
+        answer = client.post("/jobs/recurring/record_queue_stats/resume")
+        assert (answer.status_code, answer.json()["paused"]) == (200, False)
+        (row,) = [row for row in client.get("/jobs/scheduled").json()["jobs"] if row["id"] == "record_queue_stats"]
+        assert (row["paused"], row["next_run_at"] is not None, row["skipped"]) == (False, True, 0)
+        redis.delete("rq:scheduler_lock")
+        get_scheduler(redis, view.settings).step(now + 120)
+        assert redis.lrange("rq:queue:high", 0, -1) == [b"record_queue_stats"]
+
+    @pytest.mark.parametrize("action", ["pause", "resume"])
+    @pytest.mark.parametrize("job_id", ["nope", "analyze_and_maybe_report", "a:b", "%00", "%F0%9F%A6%A3"])
+    def test_pauses_nothing_that_does_not_recur(self, client: httpx.Client, redis: Redis, action, job_id):
+        answer = client.post(f"/jobs/recurring/{job_id}/{action}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "record_queue_stats" in answer.json()["detail"]
+        assert redis.dbsize() == 0
+
+    def test_lets_no_stranger_pause(self, stranger: httpx.Client, redis: Redis):
+        assert stranger.post("/jobs/recurring/record_queue_stats/pause").status_code == 401
+        assert redis.dbsize() == 0
+
 
 class TestDoors:
     @pytest.mark.parametrize("path", ["/jobs/queues", "/jobs/jobs/one", "/openapi.json", "/docs", "/nothing"])
@@ -364,7 +400,8 @@ class TestDoors:
 
     def test_the_description_names_every_path(self, client: httpx.Client):
         paths = client.get("/openapi.json").json()["paths"]
-        assert {"/jobs/jobs", "/jobs/trigger/{task_name}", "/jobs/scheduled/reschedule"} <= set(paths)
+        wanted = {"/jobs/jobs", "/jobs/trigger/{task_name}", "/jobs/scheduled/reschedule"}
+        assert wanted | {f"/jobs/recurring/{{job_id}}/{action}" for action in ("pause", "resume")} <= set(paths)
 
     def test_every_answer_carries_the_security_headers(self, stranger: httpx.Client):
         for path in ("/healthz", "/jobs/queues"):

@@ -130,8 +130,11 @@ def _behind(facts: Facts) -> Iterator[Finding]:
 
 def _recurring(facts: Facts) -> Iterator[Finding]:
     for one in facts.recurring:
+        if one.paused:
+            yield Finding("note", f"{one.id} is paused and does not run.", "To go on, ask the API:",
+                          f"POST /jobs/recurring/{one.id}/resume")  # fmt: skip
         late = facts.now - one.next_run_at.timestamp() if one.next_run_at else OVERDUE_S + 1
-        if facts.scheduler and late > OVERDUE_S:
+        if facts.scheduler and late > OVERDUE_S and not one.paused:
             yield Finding("bad", f"{one.id} is not planned as it should be.", "See the scheduler's journal:",
                           "journalctl -u mastowatch-scheduler")  # fmt: skip
         if one.last_status in ("failed", "stopped"):

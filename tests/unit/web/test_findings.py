@@ -20,6 +20,7 @@ RECURRING = RecurringRow(
     id="poll", description="poll()", queue="default", interval_s=30,
     next_run_at=datetime.fromtimestamp(NOW + 10, UTC), last_run_at=None, last_status="finished", skipped=0,
 )  # fmt: skip
+PAUSED = RECURRING.model_copy(update={"paused": True, "next_run_at": None})
 
 
 def rehearsing_worker(dry_run):
@@ -45,6 +46,7 @@ def test_says_so_when_all_is_well():
         (replace(WELL, queues=[replace(QUEUE, depth=1, oldest_s=600.0)]), "bad", "waited 10 minutes"),
         (replace(WELL, recurring=[RECURRING.model_copy(update={"next_run_at": None})]), "bad", "not planned"),
         (replace(WELL, recurring=[RECURRING.model_copy(update={"last_status": "stopped"})]), "bad", "was stopped"),
+        (replace(WELL, recurring=[PAUSED]), "note", "poll is paused"),
         (replace(WELL, blocked_until=NOW + 60), "note", "asked for a pause"),
         (replace(WELL, queues=[replace(QUEUE, failed=1)]), "note", "One failed job is"),
     ],
