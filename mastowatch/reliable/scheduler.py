@@ -25,7 +25,7 @@ from rq_scheduler import Scheduler
 from mastowatch.logs import event
 from mastowatch.reliable.delayed import Delayed
 from mastowatch.reliable.lock import OwnedLock
-from mastowatch.reliable.scripts import FOLLOW_UPS, TAKERS, taken_key
+from mastowatch.reliable.scripts import TAKERS, taken_key
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import fresh_name
 
@@ -51,7 +51,7 @@ redis.call('ZADD', KEYS[2], now, ARGV[2])
 return 1
 """
 
-# KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand, follow-ups
+# KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand
 # ARGV: owner, job id, due, next, now, queue name, patience with an orphan, how the keys of hands begin, the record
 _TICK = """
 local id, now = ARGV[2], tonumber(ARGV[5])
@@ -64,7 +64,7 @@ local status, origin = found[1], found[2] or ARGV[6]
 
 local function held()
   if redis.call('LPOS', 'rq:queue:' .. origin, id) then return true end
-  if redis.call('LPOS', KEYS[10], id) then return true end  -- what follows its end is noted in the record
+  if redis.call('LPOS', 'rq:followups:' .. origin, id) then return true end  -- what follows its end is noted in the record
   for _, name in ipairs(redis.call('SMEMBERS', KEYS[9])) do
     if redis.call('LPOS', ARGV[8] .. name, id) then return true end
   end
@@ -246,7 +246,7 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
     def _tick(self, one: Recurring, due: float, now: float) -> str:
         keys = [
             self._lock.key, PLANNED, f"rq:job:{one.id}", f"rq:queue:{one.queue}",
-            PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS, FOLLOW_UPS,
+            PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS,
         ]  # fmt: skip
         args = [self.name, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S, taken_key("")]
         return as_text(self._tick_script(keys=keys, args=[*args, *self._record_now("queued", one, now)]))

@@ -9,7 +9,8 @@ from redis import Redis
 from rq.utils import as_text
 
 # What names jobs that wait, are held or run: it must be empty when all work is done.
-_WORK = re.compile(r"rq:(queue|wip|taken|execution|executions|scheduled|deferred|ready|failed|canceled):")
+_LISTS = "queue|wip|taken|execution|executions|scheduled|deferred|ready|failed|canceled|followups"
+_WORK = re.compile(rf"rq:(({_LISTS}):|unsettled$)")
 _OF_WORKER = re.compile(r"rq:worker:([^:]+)(:executions)?$")
 
 
