@@ -64,7 +64,8 @@ local status, origin = found[1], found[2] or ARGV[6]
 
 local function held()
   if redis.call('LPOS', 'rq:queue:' .. origin, id) then return true end
-  if redis.call('LPOS', 'rq:followups:' .. origin, id) then return true end  -- what follows its end is noted in the record
+  -- What follows its end is noted in the record.
+  if redis.call('LPOS', 'rq:followups:' .. origin, id) then return true end
   for _, name in ipairs(redis.call('SMEMBERS', KEYS[9])) do
     if redis.call('LPOS', ARGV[8] .. name, id) then return true end
   end

@@ -43,6 +43,7 @@ class Fault(StrEnum):
     BEGUN_AGAIN = "begun again, unexplained"
     FINISHED_TWICE = "finished twice"
     INTERRUPTED = "interrupted"
+    LATE = "back too late"
     LEFT_OVER = "left over in Redis"
     REMARK = "processes"
 
@@ -100,13 +101,14 @@ class JobState:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known after a run. ``leftovers`` and ``remarks`` are texts, one for each thing found."""
+    """All that is known after a run. ``leftovers``, ``remarks`` and ``late`` are texts, one for each thing found."""
 
     jobs: Sequence[JobState]
     executions: Sequence[Execution]
     hits: Sequence[Hit]
     leftovers: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    late: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def judge(evidence: Evidence, *, may_interrupt: bool = True) -> Verdict:
             faults[Fault.INTERRUPTED].append(job.id)
     faults[Fault.LEFT_OVER] = list(evidence.leftovers)
     faults[Fault.REMARK] = list(evidence.remarks)
+    faults[Fault.LATE] = list(evidence.late)
     return Verdict(faults, explained, _slowest_return(runs, evidence.hits))
 
 

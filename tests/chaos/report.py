@@ -30,6 +30,7 @@ _FAULTS = {
     Fault.BEGUN_AGAIN: "again?",
     Fault.FINISHED_TWICE: "fin*2",
     Fault.INTERRUPTED: "interr",
+    Fault.LATE: "late",
     Fault.LEFT_OVER: "left",
     Fault.REMARK: "procs",
 }
@@ -37,7 +38,7 @@ _FAULTS = {
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """Return a line of figures for each run."""
-    head = ["run", "engine", "jobs", *_SHORT.values(), *_FAULTS.values(), "expl", "back-s", "secs", "seed"]
+    head = ["run", "engine", "jobs", *_SHORT.values(), *_FAULTS.values(), "expl", "hand-s", "back-s", "secs", "seed"]
     return "\n".join(" ".join(cell.rjust(6) for cell in row) for row in [head, *map(_row, outcomes)])
 
 
@@ -50,6 +51,7 @@ def _row(outcome: Outcome) -> list[str]:
         *(str(outcome.hits[kind]) for kind in _SHORT),
         *(str(len(verdict.faults[fault])) for fault in _FAULTS),
         str(len(verdict.explained)),
+        f"{outcome.longest_in_hand_s:.1f}",
         f"{verdict.slowest_return[0]:.1f}",
         f"{outcome.seconds:.0f}",
         str(outcome.seed),
@@ -60,9 +62,9 @@ LEGEND = """\
 hits: kill -9 of a parent, of a horse; SIGTERM, a second one; SIGSTOP of parent, horse, both; watchdog; stop time-out;
 kill -9 of Redis. lost: in no list or registry. stuck: in one, but unfinished. no-eff: finished without effect.
 unexpl: ran twice though no hit had cut it short. again?: begun again, the same. fin*2: finished twice. interr:
-interrupted, where nothing may be. left: left over in Redis. procs: workers that ended, or hung, by themselves.
-expl: ran twice, because of a hit. back-s: the longest until a job that was cut short began again, its wait on the
-queue included."""
+interrupted, where nothing may be. late: more than 15 s in the hand of a dead worker. left: left over in Redis. procs:
+workers that ended, or hung, by themselves. expl: ran twice, because of a hit. hand-s: the longest in a dead hand.
+back-s: the longest until a job that was cut short began again, its wait on the queue included."""
 
 
 def figures(outcome: Outcome) -> str:
@@ -87,7 +89,7 @@ def explain(outcome: Outcome) -> str:
     for fault, found in outcome.verdict.faults.items():
         if found:
             parts.append(f"\n== {fault}: {len(found)}")
-            tell = str if fault in (Fault.LEFT_OVER, Fault.REMARK) else lambda job: _job(outcome, job)
+            tell = str if fault in (Fault.LEFT_OVER, Fault.REMARK, Fault.LATE) else lambda job: _job(outcome, job)
             parts += [tell(one) for one in found[:_JOBS_SHOWN]]
     if slowest := outcome.verdict.slowest_return[1]:
         parts += ["\n== slowest to begin again, for comparison", _job(outcome, slowest)]

@@ -14,6 +14,7 @@ from redis import Redis
 
 from tests.chaos import evidence, marks
 from tests.chaos.enqueuer import Enqueuer
+from tests.chaos.hands import Hands
 from tests.chaos.jobs import MARKS, TOUCHED
 from tests.chaos.ledger import Evidence, Hit, Kind, Verdict, by_job, judge
 from tests.chaos.leftovers import leftovers
@@ -43,6 +44,7 @@ class Outcome:
     counts: Counter[str]
     evidence: Evidence
     verdict: Verdict
+    longest_in_hand_s: float
     logs: Sequence[Path]
 
 
@@ -58,7 +60,10 @@ def run(plan: Plan, engine: str, seed: int, directory: Path) -> Outcome:
         enqueuer = Enqueuer(queues.url, QUEUES, jobs=plan.jobs, pause_s=plan.pause_s, rng=random.Random(f"{seed} jobs"))
         stack.callback(enqueuer.end)
         enqueuer.start()
-        return _Run(plan, engine, seed, began, manager, enqueuer, redis, executions, queues).outcome()
+        hands = Hands(queues.url, manager.pids)
+        stack.callback(hands.end)
+        hands.start()
+        return _Run(plan, engine, seed, began, manager, enqueuer, hands, redis, executions, queues).outcome()
 
 
 def _made(directory: Path) -> Path:
@@ -89,6 +94,7 @@ class _Run:
     began: float
     manager: Manager
     enqueuer: Enqueuer
+    hands: Hands
     redis: Redis
     marks: Redis
     server: RedisProcess
@@ -97,6 +103,7 @@ class _Run:
         self._disturb()
         left_over = self._settle()
         hits = list(self.manager.hits)  # without the SIGTERM that ends the run
+        self.hands.end()
         self.manager.stop()
         # Whoever left in good order leaves nothing behind, not even a name.
         left_over += [f"after all had left: {text}" for text in leftovers(self.redis, ())]
@@ -112,6 +119,7 @@ class _Run:
             self.manager.counts,
             found,
             judge(found, may_interrupt=self.plan.may_interrupt),
+            self.hands.longest_s,
             self.manager.logs,
         )
 
@@ -176,4 +184,4 @@ class _Run:
         ran = marks.executions(self.marks)
         repeated = {job for job, own in by_job(ran).items() if len(own) > 1}
         states = evidence.job_states(self.redis, self.enqueuer.acknowledged, repeated)
-        return Evidence(states, ran, hits, left_over, self.manager.remarks)
+        return Evidence(states, ran, hits, left_over, self.manager.remarks, self.hands.late())
