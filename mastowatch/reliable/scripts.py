@@ -121,6 +121,7 @@ local function waits(status)
   if status == 'scheduled' or status == 'deferred' then
     return redis.call('ZSCORE', 'rq:' .. status .. ':' .. origin, id)
   end
+  return status == 'rate_limited'
 end
 
 local function record()
@@ -282,6 +283,7 @@ end
 if status == 'finished' or status == 'failed' or status == 'stopped' or status == 'canceled' then
   return let_go('ended')
 end
+if status == 'rate_limited' then return let_go(status) end  -- queued anew while it ran
 if status == 'queued' then
   if redis.call('LPOS', queue, id) then return let_go('queued') end
   return to_the_front('put back')

@@ -203,7 +203,9 @@ class ReliableWorker(Worker):
         """Return the id of the job that runs here; of a worker elsewhere, as RQ does."""
         if self.pid != os.getpid() or not self._keeper.pid:
             return super().get_current_job_id()
-        return self._keeper.entry.job_id or None
+        entry = self._keeper.entry
+        # Without a run of it, only what has to follow its end is at hand: no command is meant for that.
+        return (entry.execution_id and entry.job_id) or None
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Kill the horse and what its job has started."""

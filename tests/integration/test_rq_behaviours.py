@@ -218,16 +218,19 @@ def rq(*arguments: str, url: str) -> str:
 
 
 @contextmanager
-def listener() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A web server of one's own, and what it was told."""
+def listener(seconds: float = 0.0) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """A web server of one's own that takes so long to answer, and what it was told."""
     told: list[tuple[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             told.append((self.path, body.decode()))
+            time.sleep(seconds)
             self.send_response(204)
             self.end_headers()
+
+        do_GET = do_POST  # noqa: N815 -- http.server's name
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -613,6 +616,58 @@ def test_a_job_enqueued_anew_under_its_id_while_it_runs_is_run_anew(redis, redis
     assert leftovers(redis) == []
 
 
+def test_a_job_enqueued_anew_while_it_runs_and_held_back_by_its_rate_limit_is_run_anew(redis, redis_server, queue):
+    limit = RateLimit("k", concurrency=1)
+    queue.enqueue(hold, "first", job_id="same", rate_limit=limit)
+    with running(OURS, redis_server):
+        wait(lambda: texts(redis) == ["first"])
+        job = queue.enqueue(note, "second", job_id="same", rate_limit=limit)
+        assert status(job) == "rate_limited"
+        let_go(redis)
+        wait(lambda: texts(redis) == ["first", "second"])
+        wait(lambda: status(job) == "finished")
+        wait(lambda: slots(redis) == ([], []))
+
+
+def test_a_job_held_back_by_its_rate_limit_survives_the_death_of_its_first_run(redis, redis_server, queue):
+    limit = RateLimit("k", concurrency=1)
+    queue.enqueue(hold, "first", job_id="same", rate_limit=limit)
+    with running(OURS, redis_server):
+        wait(lambda: texts(redis) == ["first"])
+        job = queue.enqueue(note, "second", job_id="same", rate_limit=limit)
+        send_kill_horse_command(redis, redis.smembers("rq:takers").pop().decode())
+        wait(lambda: not redis.keys("rq:taken:*"))
+        assert status(job) == "rate_limited"
+        RateLimitRegistry("k", connection=redis).cleanup()  # as tidying does twice a minute
+        wait(lambda: texts(redis) == ["first", "second"])
+        wait(lambda: status(job) == "finished")
+
+
+def test_so_many_jobs_are_run_and_no_more_although_one_ends_its_process(redis, queue):
+    queue.enqueue(note, "0")
+    queue.enqueue(die)
+    for number in range(1, 4):
+        queue.enqueue(note, str(number))
+    drain(worker_of(OURS, redis), max_jobs=2)
+    assert texts(redis) == ["0", "1"]
+    assert queue.count == 2
+
+
+@pytest.mark.parametrize("option", [{"with_scheduler": True}, {"max_idle_time": 5}])
+def test_what_this_worker_can_not_do_is_refused_and_not_ignored(redis, option):
+    with pytest.raises(ValueError, match=next(iter(option))):
+        drain(worker_of(OURS, redis), **option)
+
+
+def test_a_job_whose_id_is_longer_than_a_page_runs_and_fails_like_any_other(redis, queue):
+    name = "x" * 5000
+    job = queue.enqueue(os.kill, 0, 9, job_id=name)  # its own group: the horse and all that it started
+    good = queue.enqueue(echo, 5, job_id=f"{name}y")
+    run(OURS, redis)
+    assert (status(job), good.return_value()) == ("failed", 5)
+    assert leftovers(redis) == []
+
+
 def test_a_burst_ends_with_its_horse(redis, queue, monkeypatch):
     forks: list[float] = []
     fork = Keeper.fork
@@ -946,6 +1001,42 @@ def test_a_worker_is_shut_down_by_a_command_after_its_job(redis, redis_server, q
     assert Worker.all(connection=redis) == []
 
 
+@both
+def test_an_idle_worker_is_shut_down_by_a_command_at_once(redis, redis_server, engine):
+    with running(engine, redis_server) as process:
+        wait(lambda: Worker.all(connection=redis) and Worker.all(connection=redis)[0].get_state() == "idle")
+        wait(lambda: redis.pubsub_numsub(f"rq:pubsub:{Worker.all(connection=redis)[0].name}")[0][1])
+        send_shutdown_command(redis, Worker.all(connection=redis)[0].name)
+        process.join(5)
+        assert process.exitcode == 0
+
+
+def test_what_follows_a_job_is_not_stopped_with_it(redis, redis_server, queue):
+    """The job has ended; its webhook is still being told."""
+    with listener(seconds=1.0) as (url, told):
+        job = queue.enqueue(echo, webhooks=[Webhook(url, "finished")])
+        following = queue.enqueue(echo)
+        with running(OURS, redis_server):
+            wait(lambda: told)
+            send_stop_job_command(redis, job.id, serializer=JSONSerializer)
+            wait(lambda: status(following) == "finished")
+        assert len(told) == 1
+    assert status(job) == "finished"
+
+
+@both
+def test_a_stopped_job_is_requeued(redis, redis_server, queue, engine):
+    job = queue.enqueue(sleep_the_first_time)
+    with running(engine, redis_server):
+        wait(lambda: texts(redis) == ["1"])
+        send_stop_job_command(redis, job.id, serializer=JSONSerializer)
+        wait(lambda: status(job) == "stopped")
+        wait(lambda: not leftovers(redis))
+        queue.failed_job_registry.requeue(job.id)
+        wait(lambda: status(job) == "finished")
+    assert texts(redis) == ["1", "2"]
+
+
 # --- cancel and delete -----------------------------------------------------------------------------------
 
 
@@ -969,6 +1060,16 @@ def test_a_job_canceled_while_it_runs_runs_to_its_end(redis, redis_server, queue
         let_go(redis)
         wait(lambda: status(job) == "finished")
         wait(lambda: not leftovers(redis))
+
+
+@both
+def test_a_dependent_of_a_canceled_job_waits_unless_it_is_told_to_go_on(redis, queue, engine):
+    jobs = [queue.enqueue(note, name) for name in ("one", "two")]
+    waits, goes_on = (queue.enqueue(note, f"after {job.args[0]}", depends_on=job) for job in jobs)
+    jobs[0].cancel()
+    jobs[1].cancel(enqueue_dependents=True)
+    run(engine, redis)
+    assert (status(waits), status(goes_on), texts(redis)) == ("deferred", "finished", ["after two"])
 
 
 def test_a_job_canceled_while_it_runs_leaves_nothing_of_its_run_when_its_process_dies(redis, redis_server, queue):
@@ -1282,6 +1383,27 @@ def test_a_job_whose_process_died_gives_its_slot_free(redis, queue):
 
 
 @both
+def test_a_stopped_job_gives_its_slot_free(redis, redis_server, queue, engine):
+    limit = RateLimit("k", concurrency=1)
+    first, second = queue.enqueue(hold, rate_limit=limit), queue.enqueue(echo, rate_limit=limit)
+    with running(engine, redis_server):
+        wait(lambda: texts(redis) == ["begun"])
+        send_stop_job_command(redis, first.id, serializer=JSONSerializer)
+        wait(lambda: status(second) == "finished")
+
+
+def test_a_delayed_job_waits_for_a_slot_again_also_with_our_scheduler(redis, queue):
+    limit = RateLimit("k", concurrency=1)
+    first = queue.enqueue(ask_again, 2, 60, rate_limit=limit)
+    run(OURS, redis)
+    second = queue.enqueue(note, "second", rate_limit=limit)
+    ReliableScheduler(redis, [], ["default"]).step(time.time() + 61)
+    assert (status(first), status(second)) == ("rate_limited", "queued")
+    run(OURS, redis)
+    assert (status(first), status(second)) == ("finished", "finished")
+
+
+@both
 def test_a_job_that_is_tried_again_at_once_keeps_its_slot(redis, queue, engine):
     limit = RateLimit("k", concurrency=1)
     first = queue.enqueue(fail_until, 2, rate_limit=limit, retry=Retry(max=1))
@@ -1355,6 +1477,15 @@ def test_a_webhook_is_told_of_a_job_whose_process_died(redis, queue):
         run(OURS, redis)
     assert [path for path, _ in told] == ["/f"]
     assert "status 3" in told[0][1]
+
+
+@both
+def test_webhooks_are_told_of_a_job_that_leaves_nothing(redis, queue, engine):
+    with listener() as (url, told):
+        job = queue.enqueue(echo, result_ttl=0, webhooks=[Webhook(url, "finished")])
+        run(engine, redis)
+    assert len(told) == 1
+    assert redis.keys(f"*{job.id}*") == []
 
 
 @both
