@@ -11,8 +11,9 @@ import resource
 import signal
 from typing import Any
 
-# Those by which a worker or a library is told of something; SIGALRM's is set anew for each job.
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+# Those that would end another job or hide the end of its children; SIGALRM's is set anew for each job.
+_SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 
 
@@ -22,6 +23,7 @@ class Traces:
     def __init__(self) -> None:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
+        self._fd = os.open(os.devnull, os.O_RDONLY)
         self._was = self._state()
 
     def found(self) -> str:
@@ -35,8 +37,10 @@ class Traces:
             "umask": os.umask(self._umask),  # it can only be read by being set
             "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
             "signal handlers": [signal.getsignal(number) for number in _SIGNALS],
+            "timers": [signal.setitimer(which, 0) for which in _TIMERS],  # in the same step, so that none goes off
+            "priority": os.getpriority(os.PRIO_PROCESS, 0),
             "limits": [resource.getrlimit(number) for number in _LIMITS],
-            "open files": _most_files_are_open(),
+            "open files": _most_are_open(self._fd),
         }
 
 
@@ -47,9 +51,9 @@ def _working_directory() -> str:
         return "gone"
 
 
-def _most_files_are_open() -> bool:
+def _most_are_open(file: int) -> bool:
     try:
-        lowest = os.open(os.devnull, os.O_RDONLY)
+        lowest = os.dup(file)  # the lowest number that is free
     except OSError:
         return True
     os.close(lowest)
