@@ -81,6 +81,7 @@ class Horse:
         code = BROKEN
         try:
             become_horse(self._parent)
+            os.environ["RQ_WORKER_ID"] = self.worker.name
             self._traces = Traces()
             self._note(self._live())
             code = 0

@@ -175,7 +175,10 @@ end
 
 local said = record()
 if said ~= 'lost' then redis.call('LREM', KEYS[1], 0, id) end
-if ARGV[7] ~= '1' then return {said} end
+if ARGV[7] ~= '1' then
+  if redis.call('EXISTS', KEYS[2]) == 1 then set_state(KEYS[2], 'idle') end
+  return {said}
+end
 local taken = """
     + _TAKE_CALL
     + """

@@ -1110,6 +1110,18 @@ def test_a_job_knows_itself_and_tells_how_far_it_is(redis, queue, engine):
 
 
 @both
+def test_a_job_finds_who_runs_it_in_its_environment(redis, redis_server, queue, engine):
+    job = queue.enqueue(environment)
+    with running(engine, redis_server):
+        wait(lambda: status(job) == "finished")
+    assert job.return_value() == [again(job).worker_name, job.id]
+
+
+def environment() -> list[str | None]:
+    return [os.environ.get("RQ_WORKER_ID"), os.environ.get("RQ_JOB_ID")]
+
+
+@both
 def test_meta_written_by_others_while_it_runs_is_kept(redis, redis_server, queue, engine):
     job = queue.enqueue(hold)
     with running(engine, redis_server):
@@ -1269,6 +1281,17 @@ def test_a_running_job_is_seen_by_others(redis, redis_server, queue, engine):
         assert Worker.all(connection=redis)[0].get_current_job() is None
         assert registry.count == 0
         assert queue.finished_job_registry.get_job_ids() == [job.id]
+
+
+def test_a_worker_that_may_take_nothing_does_not_look_busy(redis, redis_server, queue, tmp_path):
+    flag = tmp_path / "held"
+    job = queue.enqueue(hold)
+    with running(OURS, redis_server, may_take=lambda: not flag.exists()):
+        wait(lambda: texts(redis) == ["begun"])
+        flag.touch()
+        let_go(redis)
+        wait(lambda: status(job) == "finished")
+        wait(lambda: Worker.all(connection=redis)[0].get_state() != "busy", 3)
 
 
 @both
