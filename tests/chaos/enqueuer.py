@@ -17,7 +17,7 @@ from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
 FUNCTION = "tests.chaos.jobs.effect"
-JOB_TIMEOUT_S = 3
+JOB_TIMEOUT_S = 5
 KEPT_S = 24 * 3600  # the record of a job must outlast the run
 _LARGEST_BATCH = 40
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import ctypes
 import os
 import signal
-import time
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Worker
 from rq.serializers import JSONSerializer
@@ -21,7 +19,6 @@ from tests.chaos.jobs import LIFE
 from tests.chaos.loglines import log_to_stderr
 
 QUEUES = ["high", "default", "low"]
-log = logging.getLogger(__name__)
 
 
 def stock(url: str) -> None:
@@ -51,23 +48,7 @@ def ours(url: str) -> None:
 
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     redis = Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30, retry=retry)
-    _work(ReliableWorker(QUEUES, connection=redis, alive=alive))
-
-
-def _work(worker: ReliableWorker) -> None:
-    """Work until SIGTERM; all but the first two lines can go once ReliableWorker has a ``work`` of its own."""
-    if ReliableWorker.work is not Worker.work:
-        worker.work()
-        return
-    signal.signal(signal.SIGTERM, worker.request_stop)
-    while not worker.stopping:
-        try:
-            if not worker.step():
-                time.sleep(0.02)
-        except RedisError as error:
-            log.warning("Redis is away: %s", error)
-            time.sleep(0.25)
-    worker.leave()
+    ReliableWorker(QUEUES, connection=redis, alive=alive).work()
 
 
 def main() -> None:
@@ -75,8 +56,15 @@ def main() -> None:
     parser.add_argument("--engine", choices=("stock", "ours"), required=True)
     parser.add_argument("--redis", required=True)
     arguments = parser.parse_args()
+    _die_with_the_test()
     log_to_stderr(os.environ[LIFE].partition(".")[2])
     {"stock": stock, "ours": ours}[arguments.engine](arguments.redis)
+
+
+def _die_with_the_test() -> None:
+    """Be killed when whoever started this is: a worker waits for its Redis for ever."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 if __name__ == "__main__":
