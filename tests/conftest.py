@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
+from tests.engine import end_all
 from tests.redis_server import private_redis
 
 
@@ -28,3 +29,4 @@ def redis(redis_server: str) -> Iterator[Redis]:
     with Redis.from_url(redis_server) as client:
         client.flushdb()
         yield client
+        end_all()

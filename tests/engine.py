@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mastowatch.reliable.serializer import JsonJob
 from mastowatch.reliable.worker import ReliableWorker
 
 FORK = multiprocessing.get_context("fork")
+STARTED: list[Any] = []
 
 
 def note(url: str, text: str, sleep_s: float = 0.0) -> str:
@@ -56,7 +57,28 @@ def start(
 ) -> Any:
     process = FORK.Process(target=work, args=(url, queues, worker_class, options))
     process.start()
+    STARTED.append(process)
     return process
+
+
+def end_all() -> None:
+    """Kill the workers that a test has left, so that they don't work for the next one."""
+    while STARTED:
+        process = STARTED.pop()
+        if process.is_alive():
+            process.kill()
+        process.join(10)
+        process.close()
+
+
+@contextmanager
+def made(redis: Redis, **options: Any) -> Iterator[ReliableWorker]:
+    """Yield a worker in this process, and close what it opened."""
+    worker = ReliableWorker(["default"], connection=redis, **options)
+    try:
+        yield worker
+    finally:
+        worker.leave()
 
 
 def wait(condition: Callable[[], Any], seconds: float = 20.0) -> None:

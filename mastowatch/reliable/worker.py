@@ -281,19 +281,17 @@ class ReliableWorker(Worker):
 
     def leave(self) -> None:
         """Take the registration back, at the end of the process; with Redis away it runs out by itself."""
-        if not self._born:
-            return
         try:
-            forget_taker(self.connection, self.name)
-            self.register_death()
-            if self.pubsub is not None:
-                self.pubsub.close()
-                self.pubsub = None
-            self._born = False
+            if self._born:
+                forget_taker(self.connection, self.name)
+                self.register_death()
+                self._born = False
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
-        if self.connection is not self._horses_connection:
-            self.connection.connection_pool.disconnect()
+        if self.pubsub is not None:
+            self.pubsub.close()
+            self.pubsub = None
+        self.connection.connection_pool.disconnect()
 
     # --- the horse ---------------------------------------------------------------------------------------
 

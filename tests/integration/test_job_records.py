@@ -20,7 +20,20 @@ from mastowatch.reliable.recovery import UNSETTLED, bury
 from mastowatch.reliable.serializer import JsonQueue
 from mastowatch.reliable.tidying import Tidying
 from mastowatch.reliable.worker import ReliableWorker
-from tests.engine import FORK, attempts, child_of, expire_registration, fail, leftovers, note, notes, pid, start, wait
+from tests.engine import (
+    FORK,
+    attempts,
+    child_of,
+    expire_registration,
+    fail,
+    leftovers,
+    made,
+    note,
+    notes,
+    pid,
+    start,
+    wait,
+)
 
 pytestmark = pytest.mark.redis
 
@@ -192,17 +205,16 @@ def test_nobody_is_dead_before_signs_of_life_have_come_for_a_whole_life(redis: R
     job = queue.enqueue(fail)
     redis.sadd("rq:takers", "asleep")
     redis.lmove(queue.key, "rq:taken:asleep", "LEFT", "LEFT")
-    worker = ReliableWorker(["default"], connection=redis)
-    worker.request_stop()  # without a horse
-    for _ in range(2):
+    with made(redis) as worker:
+        worker.request_stop()  # without a horse
+        for _ in range(2):
+            worker._next_beat = 0
+            worker.step(0)
+        assert queue.job_ids == []
+        expire_registration(redis)
         worker._next_beat = 0
         worker.step(0)
-    assert queue.job_ids == []
-    expire_registration(redis)
-    worker._next_beat = 0
-    worker.step(0)
-    assert queue.job_ids == [job.id]
-    worker.leave()
+        assert queue.job_ids == [job.id]
 
 
 def test_rqs_own_cleaning_does_not_end_the_run_of_a_living_worker(redis: Redis, queue: JsonQueue, redis_server: str):
@@ -213,7 +225,8 @@ def test_rqs_own_cleaning_does_not_end_the_run_of_a_living_worker(redis: Redis, 
     (member,) = redis.zrange("rq:wip:default", 0, -1)
     redis.zadd("rq:wip:default", {member: time.time() - 100})
     redis.delete(b"rq:execution:" + member)
-    Tidying(ReliableWorker(["default"], connection=redis)).run()
+    with made(redis) as other:
+        Tidying(other).run()
     assert job.get_status(refresh=True) == "started"
     wait(lambda: job.get_status(refresh=True) == "finished")
     assert redis.zcard("rq:failed:default") == 0
@@ -235,22 +248,21 @@ def test_a_sign_of_life_renews_a_run_that_has_expired(redis: Redis, queue: JsonQ
 def test_two_workers_of_one_name_are_one_too_many(redis: Redis, redis_server: str):
     process = start(redis_server, ["default"], name="one")
     wait(lambda: redis.smembers("rq:workers"))
-    with pytest.raises(ValueError, match="There exists an active worker named 'one' already"):
-        ReliableWorker(["default"], connection=redis, name="one").step(0)
+    with made(redis, name="one") as other, pytest.raises(ValueError, match="There exists an active worker"):
+        other.step(0)
     stop(process)
 
 
 def test_takers_whose_names_are_no_text_are_forgotten(redis: Redis):
     redis.sadd("rq:takers", b"\xff")
     expire_registration(redis)
-    worker = ReliableWorker(["default"], connection=redis)
-    worker.request_stop()
-    worker.step(0)
-    redis.set("rq:steady", 1)
-    worker._next_beat = 0
-    worker.step(0)
-    assert redis.smembers("rq:takers") == set()
-    worker.leave()
+    with made(redis) as worker:
+        worker.request_stop()
+        worker.step(0)
+        redis.set("rq:steady", 1)
+        worker._next_beat = 0
+        worker.step(0)
+        assert redis.smembers("rq:takers") == set()
 
 
 # --- the worker itself -----------------------------------------------------------------------------------
@@ -267,24 +279,24 @@ def test_a_horse_that_dies_of_a_long_id_is_blamed_on_that_job(redis: Redis, queu
 
 def test_a_worker_can_be_made_in_one_process_and_work_in_another(redis: Redis, queue: JsonQueue, redis_server: str):
     job = queue.enqueue(pid)
-    worker = ReliableWorker(["default"], connection=redis)
-    process = FORK.Process(target=worker.work, args=(True,))
-    process.start()
-    process.join(10)
-    assert job.get_status(refresh=True) == "finished"
+    with made(redis) as worker:
+        process = FORK.Process(target=worker.work, args=(True,))
+        process.start()
+        process.join(10)
+        assert job.get_status(refresh=True) == "finished"
 
 
 def test_it_works_twice_and_stops_after_as_many_jobs_as_it_was_told(redis: Redis, queue: JsonQueue):
-    worker = ReliableWorker(["default"], connection=redis)
-    for _ in range(5):
-        queue.enqueue(pid)
-    queue.enqueue("os._exit", 1, at_front=True)
-    assert worker.work(max_jobs=2)
-    assert len(queue.job_ids) == 3
-    assert worker.work(burst=True)
-    assert queue.job_ids == []
-    assert not worker.work(burst=True)
-    assert redis.smembers("rq:workers") == set()
+    with made(redis) as worker:
+        for _ in range(5):
+            queue.enqueue(pid)
+        queue.enqueue("os._exit", 1, at_front=True)
+        assert worker.work(max_jobs=2)
+        assert len(queue.job_ids) == 3
+        assert worker.work(burst=True)
+        assert queue.job_ids == []
+        assert not worker.work(burst=True)
+        assert redis.smembers("rq:workers") == set()
 
 
 def test_bursts_end_while_work_is_suspended_and_options_that_mean_nothing_here_are_refused(
@@ -292,12 +304,12 @@ def test_bursts_end_while_work_is_suspended_and_options_that_mean_nothing_here_a
 ):
     job = queue.enqueue(pid)
     redis.set("rq:suspended", "1")
-    worker = ReliableWorker(["default"], connection=redis)
-    assert not worker.work(burst=True)
-    assert job.get_status(refresh=True) == "queued"
-    with pytest.raises(ValueError, match="with_scheduler"):
-        worker.work(with_scheduler=True)
-    assert ReliableWorker.all(connection=redis) == []
+    with made(redis) as worker:
+        assert not worker.work(burst=True)
+        assert job.get_status(refresh=True) == "queued"
+        with pytest.raises(ValueError, match="with_scheduler"):
+            worker.work(with_scheduler=True)
+        assert ReliableWorker.all(connection=redis) == []
 
 
 def test_it_hears_many_commands_at_once_and_bears_nonsense(redis: Redis, queue: JsonQueue, redis_server: str):
@@ -325,7 +337,8 @@ def test_an_ignored_sigchld_is_borne(redis: Redis, queue: JsonQueue, redis_serve
     job, after = queue.enqueue("os._exit", 3), queue.enqueue(pid)
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        ReliableWorker(["default"], connection=redis).work(burst=True)
+        with made(redis) as worker:
+            worker.work(burst=True)
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert job.get_status(refresh=True) == "failed"
@@ -334,8 +347,9 @@ def test_an_ignored_sigchld_is_borne(redis: Redis, queue: JsonQueue, redis_serve
 
 def test_the_parent_is_impatient_whatever_pool_it_was_given(redis: Redis, redis_server: str):
     given = Redis(connection_pool=BlockingConnectionPool.from_url(redis_server))
-    worker = ReliableWorker(["default"], connection=given)
-    assert worker.connection.connection_pool.connection_kwargs["socket_timeout"] == 3
+    with made(given) as worker:
+        assert worker.connection.connection_pool.connection_kwargs["socket_timeout"] == 3
+    given.connection_pool.disconnect()
     with pytest.raises(ValueError, match="decode_responses"):
         ReliableWorker(["default"], connection=Redis.from_url(redis_server, decode_responses=True))
 

@@ -11,6 +11,7 @@ from redis import Redis
 from rq.job import Retry
 
 from mastowatch.reliable import scripts
+from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import ReliableWorker
 from tests.engine import attempts, child_of, fail, gone, leftovers, note, notes, pid, start, wait
@@ -64,7 +65,7 @@ def test_a_horse_past_its_memory_is_replaced_between_two_jobs(redis: Redis, queu
     fat = queue.enqueue(grow, 80)
     process = start(redis_server, ["default"], horse_mib=64)
     wait(lambda: fat.get_status(refresh=True) == "finished")
-    time.sleep(0.5)  # the parent looks five times a second
+    wait(lambda: child_of(process) != fat.return_value())  # the parent looks five times a second
     slim = queue.enqueue(pid)
     wait(lambda: slim.get_status(refresh=True) == "finished")
     assert slim.return_value() != fat.return_value()
@@ -231,8 +232,7 @@ def test_a_worker_that_was_taken_for_dead_does_not_end_the_run_of_another(
     os.kill(slow.pid, signal.SIGSTOP)
     name = redis.smembers("rq:takers").pop()
     redis.delete(b"rq:worker:" + name)
-    other = ReliableWorker(["default"], connection=redis)
-    other._bury(name.decode())
+    bury(redis, name.decode(), "default")
     assert queue.job_ids == [job.id]
     wait(lambda: "end one" in notes(redis))
     time.sleep(0.3)
