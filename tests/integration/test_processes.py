@@ -18,6 +18,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.reliable.serializer import JsonQueue
+from tests.engine import wait
 from tests.redis_server import free_port, private_redis
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +165,43 @@ def test_sigterm_lets_the_job_at_hand_finish_and_leaves_the_next_on_its_queue(st
     assert first.get_status(refresh=True) == "finished"
     assert queue.job_ids == [second.id]
     assert redis.smembers("rq:workers") == redis.smembers("rq:takers") == set()
+
+
+@pytest.mark.parametrize("how", ["second SIGTERM", "WORKER_STOP_TIMEOUT"])
+def test_a_worker_that_must_stop_at_once_puts_its_job_back(start, redis: Redis, redis_server, how):
+    queue = JsonQueue("default", connection=redis)
+    job = queue.enqueue("time.sleep", 60)
+    unit = start(redis_server, "worker", WORKER_STOP_TIMEOUT="1" if how == "WORKER_STOP_TIMEOUT" else "300")
+    unit.wait_for(f"busy with {job.id}")
+    unit.process.send_signal(signal.SIGTERM)
+    if how == "second SIGTERM":
+        unit.wait_for("STATUS=stopping; busy with")
+        unit.process.send_signal(signal.SIGTERM)
+    assert unit.process.wait(10) == 0
+    assert queue.job_ids == [job.id]
+    assert [one["event"] for one in unit.events()] == [
+        "worker_started",
+        "horse_killed",
+        "job_recovered",
+        "worker_stopped",
+    ]
+
+
+def test_after_a_reload_jobs_run_in_a_process_that_knows_the_new_rules(start, redis: Redis, redis_server):
+    queue = JsonQueue("default", connection=redis)
+    unit = start(redis_server, "worker")
+    first = queue.enqueue("os.getpid")
+    wait(lambda: first.get_status(refresh=True) == "finished")
+    unit.process.send_signal(signal.SIGHUP)
+    unit.wait_for("RELOADING=1")
+
+    def in_another_process() -> bool:
+        later = queue.enqueue("os.getpid")
+        wait(lambda: later.get_status(refresh=True) == "finished")
+        return later.return_value() != first.return_value()
+
+    wait(in_another_process)
+    assert unit.stop() == 0
 
 
 @pytest.mark.parametrize(
