@@ -153,9 +153,9 @@ class Horse:
                 self._bear(error)
             else:
                 return [_text(answer[0]), *answer[1:]]
+            self._still_alive()
             if self._is_over():
                 return None
-            self._still_alive()
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
 
