@@ -42,6 +42,7 @@ def recurring(every_s: int = 30, job_id: str = "tick", **changes: object) -> Rec
 def a_worker(redis: Redis) -> Callable[[], None]:
     """Run what waits, in this process: what a worker writes into records matters here, not how it survives."""
     worker = SimpleWorker([JsonQueue("default", connection=redis)], connection=redis, serializer=JSONSerializer)
+    worker._install_signal_handlers = lambda: None  # they would stay, in the process that runs the tests
     return lambda: worker.work(burst=True, logging_level="CRITICAL") and None
 
 
@@ -180,7 +181,7 @@ class TestLastRun:
         scheduler.step(1000.0)
         run_out(redis)
         redis.hset(RECORD, "followup", "finished")
-        redis.rpush("rq:followups", "tick")
+        redis.rpush("rq:followups:default", "tick")
         assert self.skips(redis, scheduler, 1030.0)
         assert redis.hget(RECORD, "followup") == b"finished"
 
