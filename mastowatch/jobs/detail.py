@@ -56,7 +56,7 @@ class JobDetail(JobRow):
     timeout_s: int | None = None
     last_heartbeat: datetime | None = None
     attempts: list[Attempt] = Field(
-        default_factory=list, description="Oldest first. RQ keeps the last ten, and only final failures."
+        default_factory=list, description="Oldest first, the last ten, also those that were tried again."
     )
 
 

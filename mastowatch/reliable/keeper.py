@@ -22,7 +22,8 @@ from mastowatch.reliable.slate import Doing, Entry, Slate, Wish
 
 log = logging.getLogger(__name__)
 
-STUCK_S = 60.0  # so long a horse may show no life outside a job
+# So long a horse may show no life outside a job: it may wait 10 s for an answer of Redis, and must then say so.
+STUCK_S = 20.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 2**20
 

@@ -7,6 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from redis import Redis
 from redis.exceptions import RedisError
 from rq.group import Group
 from rq.registry import clean_registries
@@ -24,13 +25,18 @@ log = logging.getLogger(__name__)
 EVERY_S = 30
 
 
+def tidying_lock(redis: Redis, owner: str) -> OwnedLock:
+    """Return the lock of whoever tidies up; the parent lets it go for a horse that died meanwhile."""
+    return OwnedLock(redis, "rq:maintenance", owner, ttl_s=30)
+
+
 class Tidying:
     """Cleans the registries of the worker's queues every half minute, one worker at a time."""
 
     def __init__(self, worker: ReliableWorker) -> None:
         self._worker = worker
         self._prolong = worker.connection.register_script(scripts.PROLONG)
-        self._lock = OwnedLock(worker.connection, "rq:maintenance", worker.name, ttl_s=120)
+        self._lock = tidying_lock(worker.connection, worker.name)
         self._next = time.monotonic() + random.uniform(1, EVERY_S)  # noqa: S311 -- so that not all come at once
 
     def due(self) -> bool:

@@ -40,6 +40,7 @@ from mastowatch.reliable.keeper import Death, Keeper, Limits
 from mastowatch.reliable.recovery import How, bury, forget_taker, settle
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.slate import Doing, Slate, cut
+from mastowatch.reliable.tidying import tidying_lock
 
 log = logging.getLogger(__name__)
 
@@ -336,6 +337,7 @@ class ReliableWorker(Worker):
         for raw in hand:
             how, why = self._verdict(raw.decode(errors="replace"))
             settle(self.connection, raw, self.name, self.queues[0].name, how, why)
+        tidying_lock(self.connection, self.name).release()
         self._death, self._stopped_job_id = Death(clean=True), None
 
     def _verdict(self, job_id: str) -> tuple[How, str]:

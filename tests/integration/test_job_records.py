@@ -371,3 +371,12 @@ def test_a_failure_that_is_not_to_be_kept_is_not_kept_after_a_crash_either(
     start(redis_server, ["default"], burst=True).join(20)
     wait(lambda: not redis.exists(job.key))
     assert redis.keys("rq:results:*") == []
+
+
+def test_a_horse_that_dies_while_it_tidies_leaves_no_lock(redis: Redis, queue: JsonQueue, redis_server: str):
+    process = start(redis_server, ["default"], name="w")
+    horse = child_of(process)
+    redis.set("rq:maintenance", "w", px=30_000)
+    os.kill(horse, signal.SIGKILL)
+    wait(lambda: not redis.exists("rq:maintenance"), 5)
+    stop(process)
