@@ -14,7 +14,7 @@ from mastowatch.jobs.control import checked_id
 from mastowatch.jobs.records import JobRow, entry_time, first_line, inflate, moment, read_row, text, traceback_of
 from mastowatch.jobs.refusals import Unknown
 
-AttemptOutcome = Literal["finished", "failed", "stopped", "waited", "gave_up", "unknown"]
+AttemptOutcome = Literal["finished", "failed", "stopped", "retried", "waited", "gave_up", "unknown"]
 # rq.results.Result.Type; "waited" is a job that put itself back for later.
 _OUTCOMES: dict[str, AttemptOutcome] = {
     "1": "finished",
@@ -118,8 +118,10 @@ def _result(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Any]:
 def _attempt(entry_id: bytes, payload: dict[bytes, bytes]) -> Attempt:
     started, ended = (_epoch(payload.get(name)) for name in (b"execution_started_at", b"execution_ended_at"))
     traceback = traceback_of(payload)
+    outcome = _OUTCOMES.get(text(payload.get(b"type", b"")), "unknown")
     return Attempt(
-        outcome=_OUTCOMES.get(text(payload.get(b"type", b"")), "unknown"),
+        # RQ's one type for both: a job that asked to go on later has no error.
+        outcome="retried" if outcome == "waited" and traceback else outcome,
         at=entry_time(entry_id),
         started_at=started,
         ended_at=ended,

@@ -199,6 +199,12 @@ class TestDetail:
         assert attempt["error"] == "ValueError: no"
         assert attempt["traceback"].startswith("Traceback")
 
+    def test_tells_an_attempt_that_is_tried_again_from_one_that_waited(self, client: httpx.Client, redis: Redis):
+        job = put(redis)
+        Result.create(job, Result.Type.RETRIED, 600, exc_string="Work-horse terminated", worker_name="w1")
+        (attempt,) = client.get("/jobs/jobs/one").json()["attempts"]
+        assert (attempt["outcome"], attempt["error"]) == ("retried", "Work-horse terminated")
+
     def test_shows_its_place_in_the_queue(self, client: httpx.Client, redis: Redis):
         for job_id in ("a", "b", "c"):
             put(redis, job_id)
