@@ -31,7 +31,7 @@ from rq.job_lifecycle import call_exception_handlers
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, utcformat
-from rq.worker import WorkerStatus
+from rq.worker import DequeueStrategy, WorkerStatus
 
 from mastowatch.logs import event
 from mastowatch.reliable import scripts
@@ -52,6 +52,7 @@ TURN_S = 0.2  # how soon the parent sees a command, or a horse past its limits
 GRACE_S = 10.0  # beyond its limit a job that no signal reaches is killed
 REDIS_S = 3.0  # how long the parent waits for an answer: it has a horse to watch and a watchdog to feed
 HORSE_JOBS, HORSE_MIB = 1000, 512
+_NOT_OURS = ("max_idle_time", "with_scheduler", "dequeue_strategy")  # of the options of RQ's work()
 COMMANDS_MAX = 100  # heard a turn
 LISTEN_AGAIN_S = 10.0
 WORDS_MAX = 500  # of an error's text in the journal; the rest is in the job's record
@@ -229,7 +230,8 @@ class ReliableWorker(Worker):
 
         With ``max_jobs``, stop after so many.
         """
-        if asked := [name for name in ("max_idle_time", "with_scheduler") if logging_options.get(name)]:
+        asked = [name for name in _NOT_OURS if logging_options.get(name) not in (None, False, DequeueStrategy.DEFAULT)]
+        if asked:
             raise ValueError(f"{', '.join(asked)}: not for this worker; see docs/explanation/job-safety.md")
         self._burst, self._stop_requested, self._forced, self._stop_asked_at = burst, False, False, None
         self._death, done = Death(clean=True), self.jobs_done

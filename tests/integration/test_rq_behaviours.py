@@ -653,7 +653,7 @@ def test_so_many_jobs_are_run_and_no_more_although_one_ends_its_process(redis, q
     assert queue.count == 2
 
 
-@pytest.mark.parametrize("option", [{"with_scheduler": True}, {"max_idle_time": 5}])
+@pytest.mark.parametrize("option", [{"with_scheduler": True}, {"max_idle_time": 5}, {"dequeue_strategy": "random"}])
 def test_what_this_worker_can_not_do_is_refused_and_not_ignored(redis, option):
     with pytest.raises(ValueError, match=next(iter(option))):
         drain(worker_of(OURS, redis), **option)
