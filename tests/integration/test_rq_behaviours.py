@@ -201,6 +201,7 @@ def release_delayed(redis: Redis) -> None:
     scheduler.acquire_locks()
     scheduler.enqueue_scheduled_jobs()
     scheduler.release_locks()
+    scheduler.connection.close()  # it has one of its own
 
 
 def due_in(job: Job) -> float:
@@ -1312,6 +1313,11 @@ def test_rq_info_shows_workers_queues_and_what_they_do(redis, redis_server, queu
     assert "queue default 1, 1 executing" in raw
 
 
+def counted(redis) -> tuple[int, int]:
+    (worker,) = Worker.all(connection=redis)
+    return worker.successful_job_count, worker.failed_job_count
+
+
 @both
 def test_a_worker_counts_what_it_did(redis, redis_server, queue, engine):
     for _ in range(3):
@@ -1320,7 +1326,7 @@ def test_a_worker_counts_what_it_did(redis, redis_server, queue, engine):
     queue.enqueue(ask_again, 2)
     last = queue.enqueue(echo)
     with running(engine, redis_server):
-        wait(lambda: status(last) == "finished" and queue.count == 0 and queue.started_job_registry.count == 0)
+        wait(lambda: status(last) == "finished" and sum(counted(redis)) == 8)
         (worker,) = Worker.all(connection=redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (5, 3)
     assert 0.06 <= worker.total_working_time < 5
