@@ -244,7 +244,8 @@ class Settings(BaseModel):
     worker_memory_limit: int = _setting(
         512,
         "MiB, 64 to 65536",
-        "Past so much memory that process is replaced after the job at hand; past twice as much it is killed.",
+        "Past so much memory, what it shares with the worker included, that process is replaced after the job at hand; "
+        "past twice as much it is killed.",
         ge=64,
         le=65536,
     )
