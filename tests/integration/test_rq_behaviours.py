@@ -201,7 +201,7 @@ def release_delayed(redis: Redis) -> None:
     scheduler.acquire_locks()
     scheduler.enqueue_scheduled_jobs()
     scheduler.release_locks()
-    scheduler.connection.close()  # it has one of its own
+    scheduler.connection.connection_pool.disconnect()  # it has one of its own
 
 
 def due_in(job: Job) -> float:
