@@ -24,7 +24,7 @@ $(STAMP): packaging/locks/dev.txt packaging/locks/build.txt packaging/install-de
 demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; ONCE=1 ends by itself
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
-test: $(STAMP) ## unit, contract and integration tests, on a real redis-server and mastodon-mock
+test: $(STAMP) ## unit, contract, integration and chaos tests, on a real redis-server and mastodon-mock
 	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(STAMP) ## kill workers and Redis thousands of times, under this engine and under stock RQ; about 30 minutes
