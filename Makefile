@@ -27,8 +27,9 @@ demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; 
 test: $(STAMP) ## unit, contract, integration and chaos tests, on a real redis-server and mastodon-mock
 	@$(BIN)/python -m pytest $(ARGS)
 
-chaos: $(STAMP) ## kill workers and Redis thousands of times, under this engine and under stock RQ; about 30 minutes
+chaos: $(STAMP) ## kill workers, Redis and schedulers again and again, here and under stock RQ; about 40 minutes
 	@CHAOS=long $(BIN)/python -m tests.chaos
+	@CHAOS=long $(BIN)/python -m pytest -q -s tests/chaos/test_schedulers.py
 
 check: $(STAMP) ## lint, format, types, import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
