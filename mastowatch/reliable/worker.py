@@ -240,7 +240,7 @@ class ReliableWorker(Worker):
         try:
             while not self.stopped:
                 self._patient_step()
-                self._stop_requested = self._stop_requested or self._death.empty or self._jobs_left() <= 0
+                self._stop_requested = self._stop_requested or self._jobs_left() <= 0
             self.leave()
         finally:
             for number, handler in before.items():
