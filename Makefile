@@ -27,7 +27,7 @@ demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; 
 test: $(STAMP) ## unit, contract, integration and chaos tests, on a real redis-server and mastodon-mock
 	@$(BIN)/python -m pytest $(ARGS)
 
-chaos: $(STAMP) ## kill workers, Redis and schedulers again and again, here and under stock RQ; about 40 minutes
+chaos: $(STAMP) ## kill workers, Redis and schedulers again and again, here and under stock RQ; about half an hour
 	@CHAOS=long $(BIN)/python -m tests.chaos
 	@CHAOS=long $(BIN)/python -m pytest -q -s tests/chaos/test_schedulers.py
 
