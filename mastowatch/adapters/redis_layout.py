@@ -153,7 +153,7 @@ class Layout:
         self._token = uuid.uuid4().hex
         host = socket.gethostname().replace(" ", "-") or "?"
         self._member = f"{known} {__version__} {kind} {host} {os.getpid()} {self._token[:6]}"
-        self._who = str(_running(self._member))
+        self._who = str(as_running(self._member))
         self._told = ""
         self.leaving = ""
 
@@ -165,7 +165,7 @@ class Layout:
         """
         with _foreign_errors():
             raw, unfinished, announced, by, late = self._join()
-            found = _refuse_newer(raw, self._known)
+            found = refuse_newer(raw, self._known)
             if late == "1":
                 raise LayoutNewer(
                     f"the keys in Redis are about to be brought to layout {announced} by {by}, {_known(self._known)}"
@@ -223,7 +223,7 @@ class Layout:
         if answer == "held":
             reason = f"the keys in Redis are being brought to layout {migration.to} by {names[0]}"
         else:
-            older = ", ".join(str(_running(one)) for one in names)
+            older = ", ".join(str(as_running(one)) for one in names)
             reason = f"the keys in Redis are brought to layout {migration.to} as soon as these have ended: {older}"
         if reason != self._told:
             self._told = reason
@@ -242,7 +242,7 @@ def running(redis: Redis) -> list[Running]:
     """Return the processes of ours that live."""
     with _foreign_errors():
         now = float(redis.time()[0])
-        return [_running(_text(raw)) for raw in redis.zrangebyscore(PROCESSES, now, "+inf")]
+        return [as_running(_text(raw)) for raw in redis.zrangebyscore(PROCESSES, now, "+inf")]
 
 
 class LayoutRefused(RedisError):
@@ -259,7 +259,7 @@ def check_connection(connection: Any, known: int) -> None:  # noqa: ANN401 -- re
     connection.send_command("MGET", KEY, UNFINISHED, check_health=False)
     raw, unfinished = connection.read_response()
     try:
-        found = _refuse_newer("1" if raw is None else _text(raw), known)
+        found = refuse_newer("1" if raw is None else _text(raw), known)
     except LayoutNewer as error:
         raise LayoutRefused(str(error)) from error
     if found < known or unfinished is not None:
@@ -274,7 +274,8 @@ def unchecked(redis: Redis) -> Redis:
     return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))
 
 
-def _refuse_newer(raw: str, known: int) -> int:
+def refuse_newer(raw: str, known: int) -> int:
+    """Return the layout that stands in Redis as ``raw``; raises LayoutNewer for one that this version does not know."""
     if not _NUMBER.fullmatch(raw):
         raise LayoutNewer(f"the layout of the keys in Redis, {KEY}, is {raw[:40]!r}, {_known(known)}")
     found = int(raw)
@@ -290,7 +291,8 @@ def _known(known: int) -> str:
     )
 
 
-def _running(member: str) -> Running:
+def as_running(member: str) -> Running:
+    """Read an entry of PROCESSES."""
     layout, version, kind, host, pid, *_ = member.split(" ")
     return Running(int(layout), version, kind, host, int(pid))
 

@@ -22,7 +22,7 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from mastowatch.adapters import redis_layout, redis_store, rule_files
+from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.mastodon_api import MastodonApi
 from mastowatch.config import Loaded, Settings
@@ -161,6 +161,16 @@ def ensure_layout(redis: Redis, kind: str = "command") -> Iterator[None]:
         yield
     finally:
         ours.leave()
+
+
+@contextmanager
+def forgetting(redis: Redis) -> Iterator[redis_forget.Forgetting]:
+    """Yield what deletes our keys; whatever their layout, it connects."""
+    ours = redis_forget.Forgetting(redis)
+    try:
+        yield ours
+    finally:
+        ours.close()
 
 
 def _database(url: str) -> int:

@@ -1,4 +1,4 @@
-"""The layout of the keys: stamped, checked by every connection, migrated once and forward, resumed, never downgraded."""
+"""The layout of the keys: stamped, checked by each connection, migrated once and forward, resumed, never downgraded."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_redis_away_is_told_as_such(redis: Redis):
 
 def test_older_keys_are_migrated_step_by_step_and_each_is_recorded(redis: Redis, redis_server):
     redis.mset({f"old:{n}": n for n in range(5)})
-    with guarded(redis_server, known=3) as client, pytest.raises(LayoutRefused, match="layout 1 .* brought to 3"):
+    with guarded(redis_server, known=3) as client, pytest.raises(LayoutRefused, match=r"layout 1 .* brought to 3"):
         client.ping()
     with process(redis, 3, RENAME, COUNT) as layout:
         layout.agree()
