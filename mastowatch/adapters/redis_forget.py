@@ -25,7 +25,8 @@ class Forgetting:
 
     def check_layout(self) -> list[Running]:
         """Return the processes of ours that live; raises LayoutNewer where this version can't know all keys."""
-        layout, *members = self._call("ask")
+        said, *members = self._call("ask")
+        layout = said.removeprefix("layout ")
         if layout:
             refuse_newer(layout, LAYOUT)
         return [as_running(one) for one in members]

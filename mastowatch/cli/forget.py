@@ -15,14 +15,6 @@ EXIT_NO = 1
 _QUESTION = "Delete them? Accounts that were reported may then be reported once more. [y/N] "
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Give ``parser`` the options."""
-    parser.add_argument("--yes", action="store_true", help="delete without asking")
-    about = "even while processes of MastoWatch run, or where a newer version has changed the keys"
-    parser.add_argument("--force", action="store_true", help=about)
-    parser.set_defaults(run=run)
-
-
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Tell what would be deleted, and delete it after a yes; 1 after a no, while processes run, or with Redis away."""
     try:
