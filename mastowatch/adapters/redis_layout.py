@@ -33,7 +33,7 @@ KEY, UNFINISHED = "mastowatch:layout", "mastowatch:layout:unfinished"
 NEXT, PROCESSES, PAST = "mastowatch:layout:next", "mastowatch:processes", "mastowatch:layout:past:"
 # A process says every few seconds that it lives (processes/layout.py); silent for so long, it is dead.
 LIFE_S = 20.0
-PATIENCE_S = 4.0  # for an answer of Redis: whoever asks has a watchdog to feed
+PATIENCE_S = 3.0  # for an answer of Redis: whoever asks has a watchdog to feed
 LOCK_S = 30.0  # a migration that shows no life for so long is another process's to go on with
 
 

@@ -122,7 +122,7 @@ def connect(loaded: Loaded) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
-    looks first whether the keys have the layout that this version knows; if not, Redis counts as away.
+    looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
     """
     options: dict[str, Any] = {
         "redis_connect_func": partial(redis_layout.check_connection, known=redis_layout.LAYOUT),
@@ -195,8 +195,10 @@ def check_instance(settings: Settings) -> None:
         raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
 
 
-def build(loaded: Loaded, redis: Redis) -> Context:
+def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context:
     """Return the Context of a process that works; makes no request and opens no connection.
+
+    Reads the rules of the settings, where none are given.
 
     The Mastodon client is made at the first use, which is after the worker has forked.
     """
@@ -204,7 +206,7 @@ def build(loaded: Loaded, redis: Redis) -> Context:
     check_instance(settings)
     return Context(
         settings=settings,
-        rules=load_rules(settings.rules_dir),
+        rules=rules if rules is not None else load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
         claims=redis_store.RedisClaims(redis),

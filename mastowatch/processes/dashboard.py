@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from mastowatch.config import Loaded
 from mastowatch.jobs import context as contexts
-from mastowatch.processes.serving import serve, tcp_socket
+from mastowatch.processes.layout import Agreement
+from mastowatch.processes.serving import serve
+from mastowatch.processes.sockets import tcp_socket
 from mastowatch.web.dashboard import create_dashboard
 
 
 def run(loaded: Loaded) -> None:
     """Serve until SIGTERM."""
-    app = create_dashboard(contexts.view(loaded, contexts.connect(loaded)))
-    serve(app, [tcp_socket(loaded.settings.dashboard_bind, "DASHBOARD_BIND")])
+    redis = contexts.connect(loaded)
+    sockets = [tcp_socket(loaded.settings.dashboard_bind, "DASHBOARD_BIND")]
+    with Agreement(redis, "dashboard") as agreement:
+        serve(
+            loaded,
+            lambda found: create_dashboard(contexts.view(found, redis)),
+            sockets,
+            agreement=agreement,
+            fixed=["DASHBOARD_BIND"],
+        )

@@ -1,7 +1,7 @@
-"""Keeps a process in step with the layout of the keys: none without agreement, an end where a newer version came.
+"""Keeps a process in step with the layout of the keys: no work without agreement, an end where a newer version came.
 
-A process ends with status 1, so that systemd starts it again as the version that is installed by then; a version that
-meets newer keys at its start refuses with status 2, which starting again does not mend.
+Such an end has status 1, so that systemd starts the process again, as the version that is installed by then. A process
+that meets newer keys at its start ends with LayoutNewer, and so with status 2: to start again would not mend it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import Self
@@ -23,14 +22,13 @@ from mastowatch.logs import event
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # of the 20 s that a process without a sign of life counts as living
-JOIN_S = 5.0  # for a thread that may wait for Redis
 EXIT_OUTDATED = 1
 
 
-class Watch:
-    """Asks now and then whether keys and process have one layout, for the length of a ``with``; ``kind`` names it.
+class Agreement:
+    """One process' agreement with the keys, for the length of a ``with``; ``kind`` names the process for others.
 
-    When a newer version waits for this process to end, it sends itself SIGTERM, once.
+    When a newer version waits for this process to end, it sends itself SIGTERM, once, and ends as it does at a stop.
     """
 
     def __init__(
@@ -43,82 +41,72 @@ class Watch:
     ) -> None:
         self._layout = contexts.layout(redis, kind, alive=alive)
         self._clock, self._next = clock, 0.0
-        self._agreed = False
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.outdated = ""
-
-    def turn(self) -> None:
-        """Ask, if it is time; raises StoreUnavailable before the first agreement only, LayoutNewer at any time."""
-        if self._clock() < self._next:
-            return
-        try:
-            self._layout.agree()
-        except LayoutUnready as error:
-            if not self._agreed:
-                raise
-            self._give_way(str(error))  # older keys were put in place of ours; at the start it knows what to do
-        except StoreUnavailable:
-            if not self._agreed:
-                raise
-            # Whoever works notices by itself that Redis is away, and knows better what to do meanwhile.
-        else:
-            self._agreed = True
-        if self._layout.leaving:
-            self._give_way(self._layout.leaving)
-        self._next = self._clock() + EVERY_S
-
-    def guard(self, step: Callable[[], bool]) -> Callable[[], bool]:
-        """Return ``step`` for a Loop: it is not taken without agreement; newer keys end a running process at once."""
-
-        def guarded() -> bool:
-            try:
-                self.turn()
-            except LayoutNewer as error:
-                if self._agreed:
-                    # Nothing else is to be written, so the job in hand is left to the newer version to settle.
-                    self._tell(str(error))
-                    raise SystemExit(EXIT_OUTDATED) from error
-                raise
-            return step()
-
-        return guarded
-
-    def start_thread(self) -> None:
-        """Ask from a thread, for a process with a loop of its own; raises LayoutNewer that shows at once."""
-        try:
-            self.turn()
-        except StoreUnavailable as error:
-            event(log, logging.WARNING, "layout_unknown", reason=str(error), until="Redis answers")
-        self._thread = threading.Thread(target=self._keep_asking, name="layout", daemon=True)
-        self._thread.start()
+        self._agreed = self._outdated = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Take the process out of those that live; raises SystemExit(1) if a newer version waits for it."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join(JOIN_S)
         self._layout.leave()
-        if self.outdated and kind is None:
+        if self._outdated and kind is None:
             raise SystemExit(EXIT_OUTDATED)
 
-    def _keep_asking(self) -> None:
-        while not self._over.wait(EVERY_S if self._agreed else 1.0):
-            try:
-                self.turn()
-            except LayoutNewer as error:
+    def begin(self) -> None:
+        """Ask before anything else, in a process that goes on without Redis; raises LayoutNewer."""
+        try:
+            self._ask()
+        except StoreUnavailable as error:
+            event(log, logging.DEBUG, "layout_unknown", reason=str(error))
+
+    def look(self) -> None:
+        """Ask from beside the work, every few seconds; raises StoreUnavailable."""
+        try:
+            self._ask()
+        except LayoutNewer as error:
+            self._give_way(str(error))
+
+    def guard(self, step: Callable[[], bool]) -> Callable[[], bool]:
+        """Return ``step`` for a Loop: not taken before an agreement, and not after newer keys were found."""
+
+        def guarded() -> bool:
+            if self._clock() >= self._next:
+                self._ask_between_steps()
+                self._next = self._clock() + EVERY_S
+            return step()
+
+        return guarded
+
+    def _ask_between_steps(self) -> None:
+        try:
+            self._ask()
+        except LayoutNewer as error:
+            if not self._agreed:
+                raise
+            # Nothing else is to be written, so a job in hand is left to the newer version to settle.
+            self._tell(str(error))
+            raise SystemExit(EXIT_OUTDATED) from error
+        except StoreUnavailable:
+            if not self._agreed:
+                raise
+            # The step notices by itself that Redis is away, and knows what to do meanwhile.
+
+    def _ask(self) -> None:
+        try:
+            self._layout.agree()
+        except LayoutUnready as error:
+            if self._agreed:  # other keys were put in place of ours; at a start it is known what to do then
                 self._give_way(str(error))
-            except StoreUnavailable:
-                continue
+            raise
+        self._agreed = True
+        if self._layout.leaving:
+            self._give_way(self._layout.leaving)
 
     def _give_way(self, reason: str) -> None:
-        if not self.outdated:
+        if not self._outdated:
             self._tell(reason)
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _tell(self, reason: str) -> None:
-        self.outdated = reason
+        self._outdated = True
         event(log, logging.WARNING, "outdated", reason=reason, then="it ends, to be started again")
