@@ -21,6 +21,7 @@ from redis import Redis
 
 from mastowatch.reliable.serializer import JsonQueue
 from tests.engine import wait
+from tests.mastodon_server import add_account, running_mock
 from tests.redis_server import free_port, private_redis
 
 ROOT = Path(__file__).parents[2]
@@ -454,7 +455,8 @@ def test_a_connection_that_is_open_at_a_stop_may_still_send_its_request(start, r
         client.sendall(b"GET /healthz HTTP/1.0\r\n")
         assert _over(unix, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")  # so it has both
         unit.process.send_signal(signal.SIGTERM)
-        unit.wait_for("STOPPING=1")
+        listening = Path(f"/proc/{unit.process.pid}/fd/4")
+        wait(lambda: not listening.exists())  # it takes no more connections
         client.sendall(b"\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
     assert unit.process.wait(20) == 0
@@ -513,13 +515,11 @@ def test_that_database_0_is_shared_is_told_once(start, redis_server, command):
 
 
 def test_at_rest_nothing_is_written(start, redis, redis_server):
-    worker = start(redis_server, "worker")
-    scheduler = start(redis_server, "scheduler", QUEUE_STATS_INTERVAL="1", POLL_ADMIN_ACCOUNTS_INTERVAL="86400")
-    worker.wait_for("idle")
-    scheduler.wait_for("Leading")
-    redis.sadd("rq:scheduler:paused", "poll_admin_accounts", "poll_admin_accounts_local")
-    wait(lambda: redis.xlen("mastowatch:history:default") >= 4)
-    # The two polls of the start fail: nobody is at the address of Mastodon.
-    assert [one["event"] for one in scheduler.events()] == ["scheduler_started", "schedules_asserted"]
-    assert {one["event"] for one in worker.events()} <= {"worker_started", "job_failed"}
-    assert worker.stop() == scheduler.stop() == 0
+    with running_mock(populate=lambda session: add_account(session, "bot", token="t", role="admin")) as mastodon:
+        options = {"INSTANCE_BASE": mastodon.url, "POLL_ADMIN_ACCOUNTS_INTERVAL": "1", "QUEUE_STATS_INTERVAL": "1"}
+        worker, scheduler = start(redis_server, "worker", **options), start(redis_server, "scheduler", **options)
+        wait(lambda: redis.xlen("mastowatch:history:default") >= 4)
+        assert len([one for one in mastodon.asked if one.path == "/api/v2/admin/accounts"]) >= 3
+        assert [one["event"] for one in worker.events()] == ["worker_started"]
+        assert [one["event"] for one in scheduler.events()] == ["scheduler_started", "schedules_asserted"]
+        assert worker.stop() == scheduler.stop() == 0
