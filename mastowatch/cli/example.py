@@ -9,7 +9,8 @@ from mastowatch.config import Loaded, Settings
 
 HEAD = """\
 # Settings of MastoWatch, for the units and the command line alike; written like an EnvironmentFile of systemd.
-# What is commented out stands at its default. After a change: mastowatch config check && systemctl reload mastowatch.target
+# What is commented out stands at its default. After a change: systemctl reload mastowatch.target
+# (`mastowatch config check` tells before that whether all is usable.)
 # `mastowatch config show` tells what the files say. Secrets don't belong here: they have files of their own.
 # Settings of worker N alone: worker@N.env beside this file, in the same form.
 """
