@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
@@ -118,12 +119,13 @@ def put(context: Context) -> None:
     _current.set(context)
 
 
-def connect(loaded: Loaded, *, watched: bool = False) -> Redis:
+def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
     looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
-    ``watched``: for a process that has a watchdog to feed between its commands, so that it asks once and not for long.
+    ``waits=False``: for a process with a watchdog to feed or people who wait for a page; a Redis that stands still is
+    given up after 3 s.
     """
     options: dict[str, Any] = {
         "redis_connect_func": partial(redis_layout.check_connection, known=redis_layout.LAYOUT),
@@ -132,8 +134,9 @@ def connect(loaded: Loaded, *, watched: bool = False) -> Redis:
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     }
-    if watched:
-        options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+    if not waits:
+        # A connection that has broken is made anew once; an answer that did not come is not waited for again.
+        options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))}
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
