@@ -25,7 +25,6 @@ from redis.retry import Retry
 
 from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
-from mastowatch.adapters.mastodon_api import MastodonApi
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
@@ -266,6 +265,9 @@ def _budget(settings: Settings, redis: Redis) -> Budget:
 
 
 def _mastodon(loaded: Loaded, redis: Redis) -> Callable[[Purpose], Mastodon]:
+    # Here, as the library for Mastodon takes a tenth of a second to import and only workers need it.
+    from mastowatch.adapters.mastodon_api import MastodonApi
+
     settings, token = loaded.settings, loaded.need_secret("access_token")
     made: list[MastodonApi] = []
 
