@@ -18,7 +18,7 @@ export LC_ALL=C
 # The newest layout that forget.lua knows: mastowatch/adapters/redis_layout.py
 KNOWN_LAYOUT=1
 # Processes that were killed are shown for some seconds more: so often, a second apart, they are looked for again.
-PATIENCE=${FORGET_PATIENCE:-20}
+PATIENCE=${FORGET_PATIENCE:-25}
 # No answer of Redis may take longer.
 TIMEOUT=10
 
