@@ -17,6 +17,8 @@ _JOB_ID: ContextVar[str | None] = ContextVar("job_id", default=None)
 # syslog(3)'s severities, which the journal reads between angle brackets.
 _SEVERITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 
+LIBRARY = "library_message"
+
 
 def set_job_id(job_id: str | None) -> None:
     """Name the job whose lines follow; None after its end."""
@@ -39,6 +41,10 @@ class JournalFormatter(JsonFormatter):
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Add the id of the job at hand, and drop what could hold more than ids."""
         super().add_fields(log_data, record, message_dict)
+        if record.name.partition(".")[0] != "mastowatch":
+            # A library's words are no name that anybody could look for.
+            log_data["text"] = str(log_data["event"]).strip()
+            log_data["event"] = LIBRARY
         log_data.pop("arguments", None)
         log_data.pop("kwargs", None)
         job_id = _JOB_ID.get()

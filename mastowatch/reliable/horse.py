@@ -71,7 +71,7 @@ class Horse:
         self._tidying = Tidying(worker)
         self._marker = Marker()
         self._pid, self._parent = os.getpid(), worker.pid or 0
-        self._jobs = self._in_a_row = self._asked = 0
+        self._jobs = self._in_a_row = self._asked = self._up = 0
         self._worn = False
         self._execution_id = ""
         self._note(Doing.STARTING)
@@ -144,7 +144,7 @@ class Horse:
 
     def _insist(self, ask: Callable[[], list[Any]]) -> list[Any] | None:
         """Ask Redis until it answers; None if an end is wanted meanwhile. The scripts bear being asked twice."""
-        pause, self._asked = 0.05, 0
+        pause, self._asked, self._up = 0.05, 0, 0
         while True:
             self._asked += 1
             try:
@@ -163,18 +163,22 @@ class Horse:
         """Raise what asking again won't mend; a Redis that is away, full or read-only comes back."""
         self._tidying.put_off()
         if self._asked >= SCRIPT_TRIES and (
-            not is_passing(error) if isinstance(error, ResponseError) else self._redis_answers()
+            not is_passing(error) if isinstance(error, ResponseError) else self._redis_answers_others()
         ):
             raise error
         if self._asked == 1:
             event(log, logging.DEBUG, "horse_waits_for_redis", error=f"{type(error).__name__}: {error}")
 
-    def _redis_answers(self) -> bool:
-        """Tell whether Redis answers others: then it is our question that it won't take, such as a huge result."""
+    def _redis_answers_others(self) -> bool:
+        """Tell whether Redis answers others: then it is our question that it won't take, such as a huge result.
+
+        Twice in a row: it may have come back just now, after our question and before the other.
+        """
         try:
-            return bool(self.worker.connection.ping())
+            self._up = self._up + 1 if self.worker.connection.ping() else 0
         except RedisError:
-            return False
+            self._up = 0
+        return self._up > 1
 
     # --- a job -------------------------------------------------------------------------------------------
 

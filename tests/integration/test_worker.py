@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.job import Retry
 
 from mastowatch.reliable import scripts
+from mastowatch.reliable.horse import Horse
 from mastowatch.reliable.keeper import _resident_mib
+from mastowatch.reliable.line import Line
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import ReliableWorker
@@ -275,6 +279,36 @@ def test_a_question_that_is_asked_again_gets_the_same_job(redis: Redis, queue: J
     assert take(redis, "w", "a")[2] == first.id.encode(), "the answer had been lost"
     assert take(redis, "w", "b") == [b"leftover"]
     assert queue.job_ids == [second.id]
+
+
+class UnluckyLine(Line):
+    """Finds Redis gone three times, and back at the next look."""
+
+    tries = 0
+
+    def run(self, *question: Any) -> Any:
+        self.tries += 1
+        if self.tries <= 3:
+            raise RedisConnectionError("refused")
+        return super().run(*question)
+
+
+class UnluckyHorse(Horse):
+    def __init__(self, worker: ReliableWorker, *args: Any, **options: Any) -> None:
+        super().__init__(worker, *args, **options)
+        self._line = UnluckyLine(worker.connection)
+        worker.connection.rpush("horses", os.getpid())
+
+
+class UnluckyWorker(ReliableWorker):
+    horse_class = UnluckyHorse
+
+
+def test_a_redis_that_comes_back_between_two_looks_ends_no_horse(redis: Redis, queue: JsonQueue, redis_server: str):
+    job = queue.enqueue(pid)
+    start(redis_server, ["default"], UnluckyWorker, burst=True).join(20)
+    assert job.get_status(refresh=True) == "finished"
+    assert redis.lrange("horses", 0, -1) == [str(job.return_value()).encode()]
 
 
 def test_what_was_canceled_or_is_gone_is_not_run(redis: Redis, queue: JsonQueue, redis_server: str):
