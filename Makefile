@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --upgrade
 
-.PHONY: help setup demo test chaos check bench lock clean
+.PHONY: help setup demo test chaos check bench deb lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -37,6 +37,9 @@ check: $(STAMP) ## lint, format, types, import contract
 bench: $(STAMP) ## the figures that README states; ten minutes or so
 	@$(BIN)/python -m benchmarks.rules
 	@$(BIN)/python -m benchmarks.queue
+
+deb: ## the Debian package, dist/mastowatch_*_amd64.deb; wheels are fetched once, the build is without a network
+	@wheels=$$(packaging/fetch-wheels) && packaging/build-deb "$$wheels"
 
 lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(BIN)/pip install -q uv

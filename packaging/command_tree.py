@@ -1,0 +1,69 @@
+"""The commands as the program itself parses them: what the manual pages and the completion are made from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mastowatch.cli import _parser
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option or operand, as the help shows it."""
+
+    names: tuple[str, ...]
+    value: str
+    choices: tuple[str, ...]
+    about: str
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with what stands below it; the program itself is the one without words."""
+
+    words: tuple[str, ...]
+    about: str
+    options: tuple[Option, ...] = ()
+    operands: tuple[Option, ...] = ()
+    below: tuple[Command, ...] = field(default=())
+
+    def walk(self) -> Iterator[Command]:
+        """Yield this command and all below it."""
+        yield self
+        for command in self.below:
+            yield from command.walk()
+
+
+def read() -> Command:
+    """Return the whole tree."""
+    parser = _parser()
+    return _command((), parser.description or "", parser)
+
+
+def _command(words: tuple[str, ...], about: str, parser: argparse.ArgumentParser) -> Command:
+    options, operands, below = [], [], []
+    for action in parser._actions:  # noqa: SLF001 -- argparse has no public way to read a parser
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+            below = [_command((*words, name), helps[name], one) for name, one in action.choices.items()]
+        elif action.option_strings:
+            options.append(_option(action))
+        else:
+            operands.append(_option(action))
+    return Command(words, about, tuple(options), tuple(operands), tuple(below))
+
+
+def _option(action: argparse.Action) -> Option:
+    takes_value = action.nargs != 0
+    value = str(action.metavar or action.dest.upper()) if takes_value else ""
+    choices = tuple(str(choice) for choice in action.choices or ())
+    return Option(
+        tuple(action.option_strings),
+        "|".join(choices) if choices and not action.metavar else value,
+        choices,
+        (action.help or "") % {"prog": "mastowatch", "default": action.default} if action.help else "",
+        optional=action.nargs == "?",
+    )

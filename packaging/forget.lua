@@ -1,0 +1,1 @@
+../mastowatch/adapters/forget.lua
