@@ -1,6 +1,7 @@
 """The command line: one command a process, and what an admin asks or switches.
 
-Each process is imported by its own command: a worker does without the web server's 20 MiB.
+Each command imports what it needs itself: a worker does without the web server's 20 MiB, and an import that fails is
+told of like any other crash.
 """
 
 from __future__ import annotations
@@ -8,14 +9,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from mastowatch import __version__
-from mastowatch.cli import example, panic, rules, show
-from mastowatch.config import Loaded, load
-from mastowatch.errors import MastoWatchError
-from mastowatch.logs import set_up
+from mastowatch import __version__, journal
+from mastowatch.errors import ConfigError, MastoWatchError
+
+if TYPE_CHECKING:
+    from mastowatch.config import Loaded, Sources
 
 # A wrong setting or argument; systemd and scripts tell it from a crash.
 EXIT_USAGE = 2
@@ -23,12 +25,13 @@ EXIT_USAGE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0, 1 for "no", 2 for a setting or argument that is wrong."""
-    arguments = _parser().parse_args(argv)
-    command: Callable[[Loaded, argparse.Namespace], int] = arguments.run
+    journal.tell_crashes()
     try:
-        return command(load(os.environ, getattr(arguments, "config", None), _overrides(arguments)), arguments)
+        arguments = _parser().parse_args(argv)
+        command: Callable[[Sources, argparse.Namespace], int] = arguments.run
+        return command(_sources(arguments), arguments)
     except MastoWatchError as error:
-        print(f"mastowatch: {error}", file=sys.stderr)
+        complain(str(error))
         return EXIT_USAGE
     except BrokenPipeError:
         # `mastowatch config show | head`: nobody reads on. Python would complain once more at its end.
@@ -36,24 +39,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
+def complain(text: str) -> None:
+    """Say what is wrong in one line: to a person as it is, to the journal as an event."""
+    if not journal.is_stderr():
+        print(f"mastowatch: {text}", file=sys.stderr)
+        return
+    import logging
+
+    from mastowatch.logs import event, set_up
+
+    set_up("info")
+    event(logging.getLogger(__name__), logging.ERROR, "not_usable", error=text)
+
+
+def _sources(arguments: argparse.Namespace) -> Sources:
+    from mastowatch.config import Sources
+
     queues = getattr(arguments, "queues", None)
-    return {"WORKER_QUEUES": queues} if queues else {}
+    overrides = {"WORKER_QUEUES": queues} if queues else {}
+    file, instance = getattr(arguments, "config", None), getattr(arguments, "instance", "")
+    return Sources(dict(os.environ), file, overrides, instance)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in the journal what is wrong with an argument in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with what is wrong."""
+        if journal.is_stderr():
+            raise ConfigError(f"command line: {message}")
+        super().error(message)
 
 
 def _parser() -> argparse.ArgumentParser:
     # --config may stand before the command or behind it, where people write it too.
-    config = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    config = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     about = "settings, instead of /etc/mastowatch/mastowatch.env"
     config.add_argument("--config", type=Path, metavar="FILE", help=about)
+    instance = _Parser(add_help=False)
+    about = "number of this worker; worker@N.env beside the settings is read too"
+    instance.add_argument("--instance", default="", metavar="N", help=about)
     about = "Watch a Mastodon server and report by rules."
-    parser = argparse.ArgumentParser(prog="mastowatch", description=about, parents=[config])
+    parser = _Parser(prog="mastowatch", description=about, parents=[config])
     parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("worker", help="run jobs from the queues", parents=[config])
+    one = commands.add_parser("worker", help="run jobs from the queues", parents=[config, instance])
     one.add_argument("--queues", metavar="high,default,low", help="queues to serve, most urgent first")
-    one.add_argument("--instance", default="", help="name of this worker among its like")
     one.set_defaults(run=_worker)
     one = commands.add_parser("scheduler", help="put recurring jobs on the queues", parents=[config])
     one.set_defaults(run=_scheduler)
@@ -62,55 +94,102 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("dashboard", help="serve the pages", parents=[config])
     one.set_defaults(run=_dashboard)
 
-    group = commands.add_parser("config", help="show: settings in force; example: a settings file")
-    settings = group.add_subparsers(required=True, metavar="ACTION")
-    one = settings.add_parser("show", help="what is in force, and where it came from", parents=[config])
-    one.set_defaults(run=show.run)
-    one = settings.add_parser("example", help="a settings file with every default", parents=[config])
-    one.set_defaults(run=example.run)
+    about = "show: settings in force; check: whether all is usable; example: a settings file"
+    _add_config(commands.add_parser("config", help=about), [config, instance])
 
     group = commands.add_parser("rules", help="check: read the rules and run their examples")
     of_rules = group.add_subparsers(required=True, metavar="ACTION")
     one = of_rules.add_parser("check", help="read the rules and run their examples", parents=[config])
     one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
-    one.set_defaults(run=rules.run)
+    one.set_defaults(run=_rules)
 
     one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
     one.add_argument("action", choices=("on", "off", "status"))
-    one.set_defaults(run=panic.run)
+    one.set_defaults(run=_panic)
     return parser
 
 
-def _worker(loaded: Loaded, arguments: argparse.Namespace) -> int:
+def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    one = actions.add_parser("show", help="what is in force, and where it came from", parents=parents)
+    one.set_defaults(run=_show)
+    one = actions.add_parser("check", help="whether settings, rules and secrets are usable", parents=parents)
+    one.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    one.set_defaults(run=_check)
+    one = actions.add_parser("example", help="a settings file with every default", parents=parents)
+    one.set_defaults(run=_example)
+
+
+def _load(sources: Sources) -> Loaded:
+    from mastowatch.config.loading import read
+
+    return read(sources)
+
+
+def _load_for_process(sources: Sources) -> Loaded:
+    from mastowatch.logs import set_up
+
+    loaded = _load(sources)
+    set_up(loaded.settings.log_level)
+    return loaded
+
+
+def _worker(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.processes import worker
 
-    set_up(loaded.settings.log_level)
-    worker.run(loaded, instance=arguments.instance)
+    worker.run(_load_for_process(sources), instance=arguments.instance)
     return 0
 
 
-def _scheduler(loaded: Loaded, arguments: argparse.Namespace) -> int:
+def _scheduler(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.processes import scheduler
 
     del arguments
-    set_up(loaded.settings.log_level)
-    scheduler.run(loaded)
+    scheduler.run(_load_for_process(sources))
     return 0
 
 
-def _api(loaded: Loaded, arguments: argparse.Namespace) -> int:
+def _api(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.processes import api
 
     del arguments
-    set_up(loaded.settings.log_level)
-    api.run(loaded)
+    api.run(_load_for_process(sources))
     return 0
 
 
-def _dashboard(loaded: Loaded, arguments: argparse.Namespace) -> int:
+def _dashboard(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.processes import dashboard
 
     del arguments
-    set_up(loaded.settings.log_level)
-    dashboard.run(loaded)
+    dashboard.run(_load_for_process(sources))
     return 0
+
+
+def _show(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import show
+
+    return show.run(_load(sources), arguments)
+
+
+def _check(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import check
+
+    return check.run(sources, arguments, complain)
+
+
+def _example(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import example
+
+    return example.run(_load(sources), arguments)
+
+
+def _rules(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules
+
+    return rules.run(_load(sources), arguments)
+
+
+def _panic(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import panic
+
+    return panic.run(_load(sources), arguments)

@@ -153,14 +153,19 @@ def read_rule_documents(directory: Path) -> tuple[list[tuple[str, dict[str, Any]
     return rule_files.read_what_can_be(directory)
 
 
+def check_instance(settings: Settings) -> None:
+    """Raise ConfigError where nobody has named the Mastodon server."""
+    if not settings.instance_base:
+        raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
+
+
 def build(loaded: Loaded, redis: Redis) -> Context:
     """Return the Context of a process that works; makes no request and opens no connection.
 
     The Mastodon client is made at the first use, which is after the worker has forked.
     """
     settings = loaded.settings
-    if not settings.instance_base:
-        raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
+    check_instance(settings)
     return Context(
         settings=settings,
         rules=load_rules(settings.rules_dir),
