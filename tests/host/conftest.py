@@ -30,6 +30,7 @@ class Given:
     cgroup: Path
     deb: Path
     older: Path
+    later: Path
     clock: Path
     source: Path
 
@@ -58,8 +59,8 @@ def host(given: Given) -> Iterator[Host]:
     """A booted host with Redis on it and the package in /root, not installed."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     one = Host(given.name, given.root, given.place, given.cgroup)
-    shutil.copy(given.deb, one.disk / "root/mastowatch.deb")
-    shutil.copy(given.older, one.disk / "root/older.deb")
+    for name in ("deb", "older", "later"):
+        shutil.copy(getattr(given, name), one.disk / f"root/{name}.deb")
     one.boot()
     _HOST.append(one)
     yield one

@@ -1,19 +1,20 @@
-"""The package under test, and one of an earlier version made from it: the same code, other conffiles.
+"""The package under test, and an earlier and a later version made from it: the same code, other conffiles.
 
-There is no earlier release yet. What an upgrade can break is dpkg's and systemd's part, and that is the same.
+There is no other release yet. What an upgrade can break is dpkg's and systemd's part, and that is the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-OLDER = "0.0.9"
-# Each is added to a conffile of the older version: the new version's default differs then.
-OLDER_LINE = "# A line that only the earlier version had.\n"
+OLDER, LATER = "0.0.9", "0.1.1"
+# Added to each of these conffiles: the other version's default differs then.
+OTHER_LINE = "# A line that only version {} has.\n"
 CHANGED = ("etc/mastowatch/mastowatch.env", "etc/mastowatch/rules.d/casino-words.toml")
 
 
@@ -23,11 +24,12 @@ class Debs:
 
     deb: Path
     older: Path
+    later: Path
     clock: Path
     source: Path
 
     def told(self) -> dict[str, str]:
-        return {"deb": str(self.deb), "older": str(self.older), "clock": str(self.clock), "source": str(self.source)}
+        return {name: str(path) for name, path in asdict(self).items()}
 
 
 def built(directory: Path) -> Path:
@@ -44,24 +46,26 @@ def prepare(deb: Path, place: Path) -> Debs:
     clock = place / "clock.so"
     compiler = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(clock), str(here / "clock.c")]
     subprocess.run(compiler, check=True)
-    return Debs(deb.resolve(), _make_older(deb, place), clock, here.parents[1])
+    older, later = (_variant(deb, version, place) for version in (OLDER, LATER))
+    return Debs(deb.resolve(), older, later, clock, here.parents[1])
 
 
-def _make_older(deb: Path, place: Path) -> Path:
-    tree = place / "older"
+def _variant(deb: Path, version: str, place: Path) -> Path:
+    tree = place / version
     subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
     for name in CHANGED:
         file = tree / name
-        file.write_text(file.read_text() + OLDER_LINE)
+        file.write_text(file.read_text() + OTHER_LINE.format(version))
         _update_sum(tree, name)
     code = "usr/lib/mastowatch/site-packages/mastowatch/__init__.py"
-    _replace(tree / code, r"(?m)^(__version__ = )\S+$", rf'\g<1>"{OLDER}"')
+    _replace(tree / code, r"(?m)^(__version__ = )\S+$", rf'\g<1>"{version}"')
     _update_sum(tree, code)
-    _replace(tree / "DEBIAN/control", r"(?m)^Version: \S+$", f"Version: {OLDER}")
-    older = place / f"mastowatch_{OLDER}_amd64.deb"
+    _replace(tree / "DEBIAN/control", r"(?m)^Version: \S+$", f"Version: {version}")
+    packed = place / f"mastowatch_{version}_amd64.deb"
     # Made for a test of a minute: packing it well would take longer than the test.
-    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "--build", str(tree), str(older)], check=True)
-    return older
+    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "--build", str(tree), str(packed)], check=True)
+    shutil.rmtree(tree)
+    return packed
 
 
 def _replace(file: Path, pattern: str, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -70,4 +69,4 @@ def _keys(release: str) -> list[str]:
     """Return Debian's own keys for ``release``, wherever the machine's apt has them."""
     places = (Path("/usr/share/keyrings"), Path("/etc/apt/trusted.gpg.d"))
     found = [str(key) for place in places for key in sorted(place.glob(f"debian-archive-{release}-*"))]
-    return [key for key in found if os.path.getsize(key)] or ["/usr/share/keyrings/debian-archive-keyring.gpg"]
+    return [key for key in found if Path(key).stat().st_size] or ["/usr/share/keyrings/debian-archive-keyring.gpg"]

@@ -38,6 +38,7 @@ API_REQUESTS_PER_5_MINUTES=100000
 API_PAGED_REQUESTS_PER_15_MINUTES=100000
 POLL_ADMIN_ACCOUNTS_INTERVAL=2
 POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=2
+QUEUE_STATS_INTERVAL=5
 """
 
 
@@ -49,6 +50,7 @@ class Suite:
     mastodon: MockMastodon
     people: Population
     posts: Sequence[str] = field(default_factory=list)
+    redis_password: str = ""
 
     # --- systemd -------------------------------------------------------------------------------------------
 
@@ -110,9 +112,24 @@ class Suite:
 
     # --- what it does --------------------------------------------------------------------------------------
 
-    def install(self, deb: str = "/root/mastowatch.deb", *options: str, check: bool = True) -> Done:
-        words = ["apt-get", "install", "-y", *options, deb]
+    def install(self, which: str = "deb", *options: str, check: bool = True) -> Done:
+        """Install the package under test, or its ``older`` or ``later`` variant."""
+        words = ["apt-get", "install", "-y", *options, f"/root/{which}.deb"]
         return self.host.run("env", "DEBIAN_FRONTEND=noninteractive", *words, check=check, timeout=300)
+
+    def files(self) -> set[str]:
+        """Return the names of all files of the host that a package could leave behind."""
+        kept = (
+            "/var/lib/dpkg",
+            "/var/lib/apt",
+            "/var/cache",
+            "/var/log",
+            "/var/lib/systemd",
+            "/var/lib/redis",
+            "/root",
+        )
+        skip = " -o ".join(f"-path {name}" for name in (*kept, "/proc", "/sys", "/dev", "/run/systemd"))
+        return set(self.host.sh(f"find / \\( {skip} \\) -prune -o -print").splitlines())
 
     def configure(self) -> None:
         """Do what the line printed at the installation says: the settings, and the token."""
@@ -134,7 +151,7 @@ class Suite:
         return requests.request(method, f"{API}{path}", headers=headers, timeout=15, **options)
 
     def redis(self) -> Redis:
-        return Redis(port=6379, db=1, decode_responses=True)
+        return Redis(port=6379, db=1, decode_responses=True, password=self.redis_password or None)
 
     def trigger(self, task: str, **arguments: str) -> str:
         """Queue a task through the API; return the job's id."""
@@ -179,7 +196,7 @@ class Suite:
 
     def slow(self, seconds: float, count: int | None = None) -> None:
         """Let Mastodon take so long for each of the next ``count`` pages of accounts."""
-        self.mastodon.fault("latency", path="/api/v*/admin/accounts*", count=count, delay_ms=int(seconds * 1000))
+        self.mastodon.fault("latency", path="/api/v2/admin/accounts", count=count, delay_ms=int(seconds * 1000))
 
 
 def exposure(host: Host, unit: str) -> float:
