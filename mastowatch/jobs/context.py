@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from mastowatch.adapters import redis_store, rule_files
@@ -117,10 +117,11 @@ def put(context: Context) -> None:
     _current.set(context)
 
 
-def connect(loaded: Loaded) -> Redis:
+def connect(loaded: Loaded, *, quick: bool = False) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
-    Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart.
+    Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. ``quick``:
+    shorter, and without a retry, to see whether it is there.
     """
     options: dict[str, Any] = {
         "socket_timeout": 10,
@@ -128,10 +129,12 @@ def connect(loaded: Loaded) -> Redis:
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     }
+    if quick:
+        options |= {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
-    if _database(loaded.settings.redis_url) == 0:
+    if _database(loaded.settings.redis_url) == 0 and not quick:
         event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
     client: Redis = Redis.from_url(loaded.settings.redis_url, **options)
     return client
@@ -159,8 +162,10 @@ def check_instance(settings: Settings) -> None:
         raise ConfigError("INSTANCE_BASE is not set; name your Mastodon server, like https://mastodon.example")
 
 
-def build(loaded: Loaded, redis: Redis) -> Context:
+def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context:
     """Return the Context of a process that works; makes no request and opens no connection.
+
+    Reads the rules of the settings, where none are given.
 
     The Mastodon client is made at the first use, which is after the worker has forked.
     """
@@ -168,7 +173,7 @@ def build(loaded: Loaded, redis: Redis) -> Context:
     check_instance(settings)
     return Context(
         settings=settings,
-        rules=load_rules(settings.rules_dir),
+        rules=rules if rules is not None else load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
         claims=redis_store.RedisClaims(redis),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from redis import Redis
 
+from mastowatch.config import Settings
 from mastowatch.jobs.context import GATES, Context
 from mastowatch.jobs.queues import get_queue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
 
-__all__ = ["create_worker", "get_queue"]
+__all__ = ["adjust_worker", "create_worker", "get_queue"]
 
 
 def create_worker(
@@ -22,17 +24,32 @@ def create_worker(
     alive: Callable[[], None] | None = None,
 ) -> ReliableWorker:
     """Return a worker that serves ``queues`` in this order and takes nothing while the panic stop is on."""
-    settings = context.settings
     return ReliableWorker(
         queues,
         connection=redis,
         name=fresh_name(instance),
         gates=GATES,
-        may_take=lambda: not settings.panic_stop,
+        may_take=_may_take(context.settings),
         alive=alive or (lambda: None),
-        # The dashboard shows what is in force here, where reports are filed, not in its own settings.
-        labels={"dry_run": str(settings.dry_run).lower()},
-        horse_jobs=settings.worker_jobs_per_process,
-        horse_mib=settings.worker_memory_limit,
-        stop_s=settings.worker_stop_timeout,
+        **_adjustable(context.settings),
     )
+
+
+def adjust_worker(worker: ReliableWorker, context: Context) -> None:
+    """Have ``worker`` follow the settings of ``context`` from the next job on; its queues and name stay."""
+    worker.may_take = _may_take(context.settings)
+    worker.adjust(**_adjustable(context.settings))
+
+
+def _may_take(settings: Settings) -> Callable[[], bool]:
+    return lambda: not settings.panic_stop
+
+
+def _adjustable(settings: Settings) -> dict[str, Any]:
+    return {
+        # The dashboard shows what is in force here, where reports are filed, not in its own settings.
+        "labels": {"dry_run": str(settings.dry_run).lower()},
+        "horse_jobs": settings.worker_jobs_per_process,
+        "horse_mib": settings.worker_memory_limit,
+        "stop_s": settings.worker_stop_timeout,
+    }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
+
+from fastapi import FastAPI
 
 from mastowatch.config import Loaded
 from mastowatch.jobs import context as contexts
 from mastowatch.logs import event
-from mastowatch.processes.serving import serve, tcp_socket, unix_socket
+from mastowatch.processes.serving import serve
+from mastowatch.processes.sockets import address, handed_sockets, tcp_socket, unix_socket
 from mastowatch.web.app import create_api
 
 log = logging.getLogger(__name__)
@@ -16,13 +20,37 @@ log = logging.getLogger(__name__)
 
 def run(loaded: Loaded) -> None:
     """Serve until SIGTERM."""
-    settings = loaded.settings
-    key = loaded.secret("api_key")
-    if key is None:
-        event(log, logging.WARNING, "api_key_missing", hint="TCP is refused; name a file in API_KEY_FILE")
-    app = create_api(contexts.view(loaded, contexts.connect(loaded)), key)
+    redis = contexts.connect(loaded)
+
+    def make(found: Loaded) -> FastAPI:
+        key = found.secret("api_key")
+        if key is None:
+            event(log, logging.WARNING, "api_key_missing", hint="TCP is refused; name a file in API_KEY_FILE")
+        return create_api(contexts.view(found, redis), key)
+
     with contextlib.ExitStack() as stack:
-        sockets = [tcp_socket(settings.api_bind, "API_BIND")]
-        if settings.api_socket is not None:
-            sockets.append(stack.enter_context(unix_socket(settings.api_socket)))
-        serve(app, sockets)
+        sockets = _sockets(loaded, stack)
+        quick = contexts.connect(loaded, quick=True)
+        serve(loaded, make, sockets, redis=quick, fixed=["API_BIND", "API_SOCKET"])
+
+
+def _sockets(loaded: Loaded, stack: contextlib.ExitStack) -> list[socket.socket]:
+    """Return systemd's sockets, which win over the settings, or else those that the settings name."""
+    settings = loaded.settings
+    handed = handed_sockets()
+    if handed:
+        _tell_unused(loaded, [address(one) for one in handed])
+        return handed
+    sockets = [tcp_socket(settings.api_bind, "API_BIND")]
+    if settings.api_socket is not None:
+        sockets.append(stack.enter_context(unix_socket(settings.api_socket)))
+    return sockets
+
+
+def _tell_unused(loaded: Loaded, used: list[str]) -> None:
+    values = loaded.settings.as_text()
+    named = [name for name in ("API_BIND", "API_SOCKET") if loaded.origins[name] != "default" and values[name]]
+    unused = {name: values[name] for name in named if values[name] not in used}
+    if unused:
+        hint = "systemd listens for us; the addresses are those of mastowatch-api.socket"
+        event(log, logging.WARNING, "address_not_used", settings=unused, used=used, hint=hint)

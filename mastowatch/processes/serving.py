@@ -3,43 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
+import signal
 import socket
-import stat
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
+from redis import Redis
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mastowatch.config import Bind
-from mastowatch.errors import ConfigError
+from mastowatch.config import Loaded
 from mastowatch.logs import event
+from mastowatch.processes.absence import Absence, Watch
 from mastowatch.processes.notify import Notifier
+from mastowatch.processes.reloading import OF_REDIS, Reloader
+from mastowatch.processes.sockets import address
 
 log = logging.getLogger(__name__)
 
 # Requests under way get this long at a stop; all of ours take milliseconds.
 GRACE_S = 5
+# At a stop, a connection that is open already may still send its first request for so long.
+FIRST_REQUEST_S = 1.0
+
+
+class _Served:
+    """The app in force. A reload puts another in its place; requests under way end in the one they began in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, notifier: Notifier, listening: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, notifier: Notifier, reload: Callable[[], None], absence: Absence, where: str
+    ) -> None:
         super().__init__(config)
-        self._notifier, self._listening = notifier, listening
+        self._notifier, self._reload, self._absence, self._where = notifier, reload, absence, where
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self._notifier.ready(f"Listening on {self._listening}")
-        event(log, logging.INFO, "listening", on=self._listening)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        self._notifier.ready(self._status())
+        event(log, logging.INFO, "listening", on=self._where)
 
     async def on_tick(self, counter: int) -> bool:
         # uvicorn calls this ten times a second from the event loop: a loop that hangs feeds nothing.
         self._notifier.alive()
+        self._notifier.status(self._status())
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, let those that are there send what they came for, then end as uvicorn does."""
+        for server in self.servers:
+            server.close()
+        until = asyncio.get_running_loop().time() + FIRST_REQUEST_S
+        await asyncio.sleep(0.05)  # what was accepted a moment ago becomes a connection
+        while self._any_fresh() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 -- uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets=sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn would raise the signal once more at its end; a clean stop ends with exit status 0.
@@ -47,61 +73,55 @@ class _Server(uvicorn.Server):
         self._notifier.stopping()
         self.should_exit = True
 
+    def _any_fresh(self) -> bool:
+        # uvicorn closes a connection without a request at once, and with it a request that is on its way.
+        return any(getattr(one, "cycle", None) is None for one in self.server_state.connections)
 
-def serve(app: FastAPI, sockets: Sequence[socket.socket]) -> None:
-    """Serve ``app`` on ``sockets`` until SIGTERM or SIGINT."""
-    listening = ", ".join(_name(one) for one in sockets)
+    def _status(self) -> str:
+        said = f"Listening on {self._where}; {self.server_state.total_requests} requests answered"
+        return f"{self._absence.text}. {said}" if self._absence.text else said
+
+    def _hang_up(self) -> None:
+        self._notifier.reloading()
+        try:
+            self._reload()
+        finally:
+            self._notifier.reloaded()
+
+
+def serve(
+    loaded: Loaded,
+    make: Callable[[Loaded], ASGIApp],
+    sockets: Sequence[socket.socket],
+    *,
+    redis: Redis,
+    fixed: Sequence[str],
+) -> None:
+    """Serve what ``make`` makes of the settings on ``sockets`` until SIGTERM or SIGINT; SIGHUP makes it anew.
+
+    ``redis`` is asked now and then whether it is there, for the STATUS. ``fixed``: settings that need a restart.
+    """
+    served = _Served(make(loaded))
+
+    def adopt(found: Loaded) -> None:
+        served.app = make(found)
+
+    absence = Absence()
+    where = ", ".join(address(one) for one in sockets)
     config = uvicorn.Config(
-        app,
+        served,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         proxy_headers=False,
     )
-    asyncio.run(_Server(config, Notifier(), listening).serve(sockets=list(sockets)))
-    event(log, logging.INFO, "stopped_listening", on=listening)
-
-
-def tcp_socket(bind: Bind, setting: str) -> socket.socket:
-    """Return a listening socket; raises ConfigError that names ``setting`` where the address is taken."""
-    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    reloader = Reloader(loaded, adopt, [*OF_REDIS, *fixed])
+    server = _Server(config, notifier=Notifier(), reload=reloader.reload, absence=absence, where=where)
+    watch = Watch(redis, absence)
+    watch.start()
     try:
-        return socket.create_server((bind.host, bind.port), family=family, backlog=512)
-    except OSError as error:
-        raise ConfigError(f"{setting}={bind}: can't listen there: {error.strerror}; choose another address") from error
-
-
-@contextlib.contextmanager
-def unix_socket(path: Path) -> Iterator[socket.socket]:
-    """Yield a listening unix socket that owner and group may use; the file is removed at the end."""
-    _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        # Bound without rights for others: there is no moment in which a third user could connect.
-        before = os.umask(0o117)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
-        sock.listen(512)
-    except OSError as error:
-        sock.close()
-        raise ConfigError(f"API_SOCKET={path}: can't listen there: {error.strerror}") from error
-    try:
-        yield sock
+        asyncio.run(server.serve(sockets=list(sockets)))
     finally:
-        sock.close()
-        path.unlink(missing_ok=True)
-
-
-def _remove_stale(path: Path) -> None:
-    # A socket file that a killed process left behind would refuse the next start.
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISSOCK(path.stat().st_mode):
-            path.unlink()
-
-
-def _name(sock: socket.socket) -> str:
-    address = sock.getsockname()
-    return address if isinstance(address, str) else str(Bind(address[0], address[1]))
+        watch.stop()
+    event(log, logging.INFO, "stopped_listening", on=where)

@@ -3,77 +3,107 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
+
+from redis import Redis
 
 from mastowatch.config import Loaded
 from mastowatch.config.loading import masked
 from mastowatch.errors import MastoWatchError
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs.worker import create_worker
+from mastowatch.jobs.worker import adjust_worker, create_worker
 from mastowatch.logs import event
 from mastowatch.processes.loop import Loop
 from mastowatch.processes.notify import Notifier
+from mastowatch.processes.reloading import OF_REDIS, Reloader
+from mastowatch.reliable.facts import queue_depths
+from mastowatch.reliable.worker import ReliableWorker
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 5.0  # how old the queues' depths in the STATUS may be
+LEAVE_S = 10.0  # from the end of the last job to the end of the process
 
 
 def run(loaded: Loaded, *, instance: str = "") -> None:
     """Serve the queues in the settings until SIGTERM; then finish the job at hand and leave.
 
-    Raises ConfigError or a rule error at the start; a bad rule at a reload only leaves the old ones in force.
+    Raises ConfigError or a rule error at the start; a bad file at a reload only leaves the old ones in force.
     """
     redis = contexts.connect(loaded)
     context = contexts.build(loaded, redis)
     contexts.put(context)
     notifier = Notifier()
-    queues = loaded.settings.worker_queues
-    worker = create_worker(redis, context, queues, instance=instance, alive=notifier.alive)
+    worker = create_worker(redis, context, loaded.settings.worker_queues, instance=instance, alive=notifier.alive)
+    reloader = Reloader(loaded, lambda found: _adopt(found, redis, worker), [*OF_REDIS, "WORKER_QUEUES"])
+    depths = _Depths(worker.connection, loaded.settings.worker_queues)
 
     def step() -> bool:
         worker.step()  # waits by itself
         return True
 
     def describe() -> str:
-        rules = len(contexts.current().rules)
         state = f"stopping; {worker.condition}" if worker.stopping else worker.condition
-        return f"{state}; {worker.jobs_done} jobs done; queues {', '.join(queues)}; {rules} rules"
+        return f"{state}; {worker.jobs_done} jobs done; waiting: {depths.text()}; {len(contexts.current().rules)} rules"
 
-    def reload() -> None:
-        reload_rules(loaded)
-        worker.renew_horse()  # it has the old rules
-
-    event(
-        log,
-        logging.INFO,
-        "worker_started",
-        worker=worker.name,
-        queues=list(queues),
-        instance_base=loaded.settings.instance_base,
-        dry_run=loaded.settings.dry_run,
-        redis=masked(loaded)["REDIS_URL"],
-        rules=len(context.rules),
-        rules_dir=str(loaded.settings.rules_dir),
-    )
+    _tell_start(loaded, worker, len(context.rules))
     Loop(
         step,
         notifier=notifier,
         describe=describe,
         idle_s=0.0,
-        reload=reload,
+        reload=reloader.reload,
         on_stop=worker.request_stop,
         finished=lambda: worker.stopped,
+        stop_s=lambda: reloader.loaded.settings.worker_stop_timeout + LEAVE_S,
     ).run()
     worker.leave()
     event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=worker.jobs_done)
 
 
-def reload_rules(loaded: Loaded) -> None:
-    """Put the rules on disk in force; a bad file is named and leaves the old rules in force."""
-    context = contexts.current()
+def _tell_start(loaded: Loaded, worker: ReliableWorker, rules: int) -> None:
+    settings = loaded.settings
+    event(
+        log,
+        logging.INFO,
+        "worker_started",
+        worker=worker.name,
+        queues=list(settings.worker_queues),
+        instance_base=settings.instance_base,
+        dry_run=settings.dry_run,
+        redis=masked(loaded)["REDIS_URL"],
+        rules=rules,
+        rules_dir=str(settings.rules_dir),
+    )
+
+
+def _adopt(loaded: Loaded, redis: Redis, worker: ReliableWorker) -> None:
+    """Put settings and the rules on disk in force; bad rules are named and leave the old ones in force."""
+    before = contexts.current().rules
+    context = contexts.build(loaded, redis, before)
     try:
         rules = contexts.load_rules(loaded.settings.rules_dir)
-    except (MastoWatchError, ExceptionGroup) as error:
-        event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=context.rules.digest)
-        return
-    contexts.put(replace(context, rules=rules))
-    event(log, logging.INFO, "rules_reloaded", rules=len(rules), digest=rules.digest)
+    except MastoWatchError as error:
+        event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=before.digest)
+    else:
+        context = replace(context, rules=rules)
+        event(log, logging.INFO, "rules_reloaded", rules=len(rules), digest=rules.digest)
+    contexts.put(context)
+    adjust_worker(worker, context)
+
+
+class _Depths:
+    """How many jobs wait, by queue; asks Redis every LOOK_S."""
+
+    def __init__(self, redis: Redis, queues: tuple[str, ...]) -> None:
+        self._redis, self._queues = redis, queues
+        self._text = ""
+        self._look_at = 0.0
+
+    def text(self) -> str:
+        if time.monotonic() >= self._look_at:
+            depths = queue_depths(self._redis, self._queues)
+            self._text = ", ".join(f"{name} {depth}" for name, depth in depths.items())
+            self._look_at = time.monotonic() + LOOK_S
+        return self._text

@@ -57,6 +57,14 @@ def queue_facts(redis: Redis, names: Sequence[str], now: float) -> list[QueueFac
     return [_facts(name, chunk, age) for name, chunk, age in zip(names, chunks, ages, strict=True)]
 
 
+def queue_depths(redis: Redis, names: Sequence[str]) -> dict[str, int]:
+    """Return how many jobs wait on each queue."""
+    with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.llen(f"rq:queue:{name}")
+        return dict(zip(names, pipe.execute(), strict=True))
+
+
 def known_queues(redis: Redis) -> list[str]:
     """Return the names of all queues that RQ knows, sorted."""
     return sorted(as_text(raw).removeprefix("rq:queue:") for raw in redis.smembers("rq:queues"))

@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -105,6 +105,10 @@ class Keeper:
     def ask_to_end(self) -> None:
         """Have the horse end after the job at hand."""
         self._slate.ask(Wish.END)
+
+    def limit_memory(self, mib: int) -> None:
+        """Take another limit for this horse and those to come."""
+        self._limits = replace(self._limits, mib=mib)
 
     def check(self) -> None:
         """Kill the horse if it is past a limit."""

@@ -153,16 +153,20 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
     def __init__(self, redis: Redis, recurring: Sequence[Recurring], queues: Sequence[str]) -> None:
         super().__init__(connection=redis, interval=int(LOCK_S), name=fresh_name("scheduler"))
-        self.recurring = tuple(recurring)
-        self._records = {one.id: self._record(one) for one in self.recurring}
-        if len(self._records) < len(self.recurring):
-            raise ValueError(f"two recurring jobs have the same id: {', '.join(one.id for one in self.recurring)}")
+        self.change(recurring)
         self._lock = OwnedLock(redis, self.scheduler_lock_key, self.name, LOCK_S)
         self._delayed = Delayed(redis, list(dict.fromkeys([*queues, *(one.queue for one in self.recurring)])))
         self._plan_script = redis.register_script(_PLAN)
         self._tick_script = redis.register_script(_TICK)
         self._registered_at = -math.inf
         self.leading = False
+
+    def change(self, recurring: Sequence[Recurring]) -> None:
+        """Keep ``recurring`` going from now on; a shorter interval counts at once, a longer one after the next tick."""
+        records = {one.id: self._record(one) for one in recurring}
+        if len(records) < len(recurring):
+            raise ValueError(f"two recurring jobs have the same id: {', '.join(one.id for one in recurring)}")
+        self.recurring, self._records = tuple(recurring), records
 
     def run(self, burst: bool = False) -> None:  # noqa: FBT001, FBT002 -- rq-scheduler's signature
         """Refuse: rq-scheduler's own loop takes no step atomically and ends with the first Redis error."""
@@ -208,6 +212,12 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
     def next_due(self) -> float | None:
         """Return when the next recurring job is due."""
         return min((due for due in self._due().values() if due is not None), default=None)
+
+    def next_tick(self) -> tuple[str, float] | None:
+        """Return the id of the next recurring job and when it is due."""
+        planned = [(due, job_id) for job_id, due in self._due().items() if due is not None]
+        due, job_id = min(planned, default=(0.0, ""))
+        return (job_id, due) if planned else None
 
     def leave(self) -> None:
         """Let the standby take over at once."""

@@ -119,6 +119,7 @@ class ReliableWorker(Worker):
         self.may_take, self._alive, self._clock = may_take, alive, clock
         self.horse_jobs, self._stop_s = horse_jobs, stop_s
         self._labels: dict[Any, Any] = dict(labels or {})
+        self._labels_told = False
         self._keeper = Keeper(Limits(grace_s, horse_mib))
         self._death = Death(clean=True)
         self._beat_script = self.connection.register_script(scripts.BEAT)
@@ -190,6 +191,13 @@ class ReliableWorker(Worker):
     def renew_horse(self) -> None:
         """Have the horse replaced after the job at hand, by one that knows what the parent knows now."""
         self._keeper.ask_to_end()
+
+    def adjust(self, *, labels: Mapping[str, str], horse_jobs: int, horse_mib: int, stop_s: float | None) -> None:
+        """Take other labels and limits (see the class), and have the horse replaced after the job at hand."""
+        self._labels, self._labels_told = dict(labels), False
+        self.horse_jobs, self._stop_s = horse_jobs, stop_s
+        self._keeper.limit_memory(horse_mib)
+        self.renew_horse()
 
     @property
     def horse_pid(self) -> int:
@@ -363,6 +371,8 @@ class ReliableWorker(Worker):
         if not answer[0]:
             self._register()
             answer = self._beat()
+        if not self._labels_told:
+            self._tell_labels()
         self._next_beat = now + BEAT_S
         self._dead = answer[1:]
 
@@ -393,11 +403,15 @@ class ReliableWorker(Worker):
             self.connection.delete(self.key)  # what an expired registration has left
         self._set_ip_address(self.connection)
         self.register_birth()
-        if self._labels:
-            self.connection.hset(self.key, mapping=self._labels)
+        self._tell_labels()
         self.set_state(WorkerStatus.IDLE)
         self.heartbeat()
         self._born = True
+
+    def _tell_labels(self) -> None:
+        if self._labels:
+            self.connection.hset(self.key, mapping=self._labels)
+        self._labels_told = True
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ANN401 -- RQ's signature
         """Prolong the registration by LIFE_S, whatever RQ asks for: a long life would hide a death."""
