@@ -128,7 +128,7 @@ class Suite:
             "/var/lib/redis",
             "/root",
         )
-        skip = " -o ".join(f"-path {name}" for name in (*kept, "/proc", "/sys", "/dev", "/run/systemd"))
+        skip = " -o ".join(f"-path {name}" for name in (*kept, "/proc", "/sys", "/dev", "/root", "/run/systemd"))
         return set(self.host.sh(f"find / \\( {skip} \\) -prune -o -print").splitlines())
 
     def configure(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import zlib
 
@@ -122,10 +123,8 @@ def _flat(value):
 
 def _text(value):
     raw = value if isinstance(value, bytes) else str(value).encode()
-    try:
+    with contextlib.suppress(zlib.error):
         raw = zlib.decompress(raw)  # RQ's way with a job's data
-    except zlib.error:
-        pass
     return raw.decode(errors="replace")
 
 
