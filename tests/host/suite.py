@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -92,22 +93,24 @@ class Suite:
 
     # --- the journal ---------------------------------------------------------------------------------------
 
-    def now(self) -> str:
+    def now(self) -> float:
         """Return a place in the journal, for ``journal`` to begin at."""
-        return self.host.sh("journalctl -q -n0 --show-cursor").removeprefix("-- cursor: ")
+        self.host.run("journalctl", "--sync")
+        return time.time()
 
-    def journal(self, since: str, unit: str = "mastowatch-*", *options: str) -> list[dict[str, Any]]:
+    def journal(self, since: float, unit: str = "mastowatch-*", *options: str) -> list[dict[str, Any]]:
         """Return the journal's entries of the units since a place."""
-        words = ["journalctl", "-q", "-o", "json", "--all", "-u", unit, *options]
-        told = self.host.run(*words, *([f"--after-cursor={since}"] if since else [])).out
-        return [json.loads(line) for line in told.splitlines()]
+        # By time, not by cursor: with filters --after-cursor leaves out one entry too many (systemd 252).
+        self.host.run("journalctl", "--sync")
+        words = ["journalctl", "-q", "-o", "json", "--all", "-u", unit, f"--since=@{since:.6f}", *options]
+        return [json.loads(line) for line in self.host.run(*words).out.splitlines()]
 
-    def lines(self, since: str, unit: str = "mastowatch-*", *options: str) -> list[dict[str, Any]]:
+    def lines(self, since: float, unit: str = "mastowatch-*", *options: str) -> list[dict[str, Any]]:
         """Return our own lines as the objects that they are; systemd's about the units are left out."""
         ours = [one for one in self.journal(since, unit, *options) if one.get("_TRANSPORT") == "stdout"]
         return [json.loads(one["MESSAGE"]) for one in ours]
 
-    def events(self, since: str, unit: str = "mastowatch-*") -> Counter[str]:
+    def events(self, since: float, unit: str = "mastowatch-*") -> Counter[str]:
         return Counter(line["event"] for line in self.lines(since, unit))
 
     # --- what it does --------------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ def exposure(host: Host, unit: str) -> float:
 def pss_mib(suite: Suite, unit: str) -> float:
     """Return the memory of all processes of a unit, shared pages divided among those that share them."""
     group = suite.show(unit, "ControlGroup")["ControlGroup"]
-    script = f"cd /sys/fs/cgroup{group} && for p in $(cat cgroup.procs); do grep ^Pss: /proc/$p/smaps_rollup; done"
+    script = f"cd '/sys/fs/cgroup{group}' && for p in $(cat cgroup.procs); do grep ^Pss: /proc/$p/smaps_rollup; done"
     return sum(int(line.split()[1]) for line in suite.host.sh(script).splitlines()) / 1024
 
 

@@ -30,8 +30,7 @@ def test_a_restart_of_the_target_takes_all_four_along(suite, four):
     units = [UNIT.format(number) for number in (1, 2, 3, 4)]
     before = suite.pids(units)
     suite.systemctl("restart", TARGET)
-    wait(lambda: suite.all_active(units), 20, "four workers are back")
-    assert all(suite.pids(units)[unit] != before[unit] for unit in units)
+    wait(lambda: all(suite.ready_again(unit, before[unit][0]) for unit in units), 30, "four have new processes")
 
 
 def test_an_instance_with_queues_of_its_own(suite, four):

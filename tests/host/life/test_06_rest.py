@@ -7,6 +7,7 @@ import time
 import zlib
 
 import pytest
+from redis import Redis
 
 from tests.demo.population import TOKEN
 from tests.host.suite import ENV_FILE, SCHEDULER, SERVICES, TARGET, UNITS, WORKER, exposure
@@ -89,17 +90,11 @@ def test_the_secrets_lie_in_the_credentials_alone(suite):
 def _dump(suite):
     """Return all that Redis holds as text."""
     texts = []
-    with suite.redis() as redis:
+    with Redis(port=6379, db=1, password=REDIS_PASSWORD) as redis:
         for key in redis.scan_iter(count=1000):
-            texts.append(key)
-            texts += _texts(redis, key)
+            command = _READ[redis.type(key).decode()]
+            texts += [key.decode(), *(_text(one) for one in _flat(redis.execute_command(*command(key))))]
     return "\n".join(texts)
-
-
-def _texts(redis, key):
-    redis.connection_pool.connection_kwargs["decode_responses"] = False
-    raw = redis.execute_command(*_READ[redis.type(key)](key))
-    return [_text(one) for one in _flat(raw)]
 
 
 _READ = {
@@ -129,18 +124,18 @@ def _text(value):
 
 
 def test_every_line_is_json_with_the_right_priority(suite):
-    entries = [one for one in suite.journal("") if one["_TRANSPORT"] == "stdout"]
+    entries = [one for one in suite.journal(0) if one["_TRANSPORT"] == "stdout"]
     assert len(entries) > 20
-    lines = suite.lines("")
+    lines = suite.lines(0)
     assert all({"time", "level", "event"} <= set(line) for line in lines)
     wrong = [one for one, line in zip(entries, lines, strict=True) if one["PRIORITY"] != SEVERITIES[line["level"]]]
     assert wrong == []
 
 
 def test_priority_err_shows_the_errors_and_nothing_else(suite):
-    events = {line["event"] for line in suite.lines("", "mastowatch-*", "-p", "err")}
+    events = {line["event"] for line in suite.lines(0, "mastowatch-*", "-p", "err")}
     assert "rules_not_reloaded" in events
-    assert all(line["level"] in ("ERROR", "CRITICAL") for line in suite.lines("", "mastowatch-*", "-p", "err"))
+    assert all(line["level"] in ("ERROR", "CRITICAL") for line in suite.lines(0, "mastowatch-*", "-p", "err"))
 
 
 def test_fewer_than_ten_lines_an_hour_at_rest(suite, rest, measured):

@@ -32,7 +32,7 @@ def test_in_order(suite, rebooted):
 
 
 def test_without_a_warning(suite, rebooted):
-    assert suite.journal("", "mastowatch-*", "-b", "-p", "warning") == []
+    assert suite.journal(0, "mastowatch-*", "-b", "-p", "warning") == []
 
 
 def test_the_work_goes_on_and_nobody_is_reported_again(suite, rebooted):

@@ -52,9 +52,11 @@ def test_installed_again_it_runs_with_the_old_settings(suite, files):
 
 
 def test_purge_leaves_nothing_on_disk(suite, before_installation):
+    suite.host.sh("userdel -r carla && userdel -r mallory", check=False)
     purge(suite, forget=False)
-    left = suite.files() - before_installation
-    assert left == set()
+    # Debian keeps system users for ever, and with them passwd's copies of its files.
+    copies = {f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")}
+    assert sorted(suite.files() - before_installation - copies) == []
     assert suite.host.sh("systemctl list-unit-files --no-legend 'mastowatch*'", check=False) == ""
     assert suite.failed() == []
 
