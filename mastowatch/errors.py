@@ -43,6 +43,14 @@ class StoreUnavailable(MastoWatchError):
     """Redis did not answer or refused; what was asked may or may not have happened."""
 
 
+class LayoutUnready(StoreUnavailable):
+    """The keys in Redis are of an older layout, or between two: nothing may be touched until they are migrated."""
+
+
+class LayoutNewer(MastoWatchError):
+    """The keys in Redis are of a layout that this version does not know; it must not touch them."""
+
+
 class Stopped(MastoWatchError):
     """The panic stop is on, or can't be read, which counts as on."""
 

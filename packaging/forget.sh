@@ -157,10 +157,18 @@ alive() { # the processes that live, a line each; gives up where Redis does not 
     *"$nl"*) running=${answer#*"$nl"} ;;
     esac
     case $layout in
-    *[!0-9]*) give_up "$layout" ;; # what Redis refused with
+    'layout '*) layout=${layout#layout } ;;
+    *) give_up "$answer" ;; # what Redis refused with
     esac
-    [ "$force" = yes ] || [ "${layout:-0}" -le "$KNOWN_LAYOUT" ] ||
-        give_up "they have layout $layout, and this version knows $KNOWN_LAYOUT; a newer version's \`mastowatch forget\` deletes them"
+    is_known "$layout" || [ "$force" = yes ] ||
+        give_up "they have layout $layout, and this version knows $KNOWN_LAYOUT; delete them with the newer version"
+}
+
+is_known() { # LAYOUT, or nothing
+    case $1 in
+    *[!0-9]*) return 1 ;;
+    esac
+    [ "${1:-0}" -le "$KNOWN_LAYOUT" ]
 }
 
 wait_until_none_lives() {

@@ -2,7 +2,7 @@
 -- held up for long; any step may be repeated, and what is gone is no trouble. Read by `mastowatch forget` and by
 -- packaging/forget.sh. It looks through all of the database, so its keys are not named in KEYS: RQ runs on no cluster.
 --
--- ARGV: 'ask'                   answers the layout of the keys, then a line for each process that lives
+-- ARGV: 'ask'                   answers 'layout' and the keys' layout, then a line for each process that lives
 -- ARGV: 'count', place [, most] counts what 'delete' would delete
 -- ARGV: 'delete', place [, most]
 -- place is 'begin', then what the last call answered first, until that is 'end'. After it come kind, number, kind, ...
@@ -203,7 +203,7 @@ end
 local function ask()
   local now = redis.call('TIME')
   local alive = redis.call('ZRANGEBYSCORE', PROCESSES, '(' .. now[1] .. '.' .. string.format('%06d', now[2]), '+inf')
-  table.insert(alive, 1, redis.call('GET', LAYOUT) or '')
+  table.insert(alive, 1, 'layout ' .. (redis.call('GET', LAYOUT) or ''))
   return alive
 end
 

@@ -106,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
     one.add_argument("action", choices=("on", "off", "status"))
     one.set_defaults(run=_panic)
+
+    about = "delete MastoWatch's keys in Redis, and no others"
+    one = commands.add_parser("forget", help=about, description=f"{about}.".capitalize(), parents=[config])
+    one.add_argument("--yes", action="store_true", help="without asking; else a list is shown, and a terminal asked")
+    about = "even while processes of MastoWatch run, or where a newer version has changed the keys"
+    one.add_argument("--force", action="store_true", help=about)
+    one.set_defaults(run=_forget)
     return parser
 
 
@@ -193,3 +200,9 @@ def _panic(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import panic
 
     return panic.run(_load(sources), arguments)
+
+
+def _forget(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import forget
+
+    return forget.run(_load(sources), arguments)

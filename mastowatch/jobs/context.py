@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from mastowatch.adapters import redis_store, rule_files
+from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.mastodon_api import MastodonApi
 from mastowatch.config import Loaded, Settings
@@ -117,27 +118,59 @@ def put(context: Context) -> None:
     _current.set(context)
 
 
-def connect(loaded: Loaded, *, quick: bool = False) -> Redis:
+def connect(loaded: Loaded) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
-    Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. ``quick``:
-    shorter, and without a retry, to see whether it is there.
+    Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
+    looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
     """
     options: dict[str, Any] = {
+        "redis_connect_func": partial(redis_layout.check_connection, known=redis_layout.LAYOUT),
         "socket_timeout": 10,
         "socket_connect_timeout": 3,
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     }
-    if quick:
-        options |= {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
-    if _database(loaded.settings.redis_url) == 0 and not quick:
+    if _database(loaded.settings.redis_url) == 0:
         event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
     client: Redis = Redis.from_url(loaded.settings.redis_url, **options)
     return client
+
+
+def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None) -> redis_layout.Layout:
+    """Return the layout of the keys as a process of this ``kind`` sees it; opens no connection.
+
+    ``alive`` is called while a migration takes its time.
+    """
+    known, migrations = redis_layout.LAYOUT, redis_layout.MIGRATIONS
+    return redis_layout.Layout(redis, kind, known=known, migrations=migrations, alive=alive)
+
+
+@contextmanager
+def ensure_layout(redis: Redis, kind: str = "command") -> Iterator[None]:
+    """Make sure, for the length of a block that writes, that the keys have the layout that this version knows.
+
+    Raises LayoutNewer, or StoreUnavailable: Redis is away, or LayoutUnready.
+    """
+    ours = layout(redis, kind)
+    try:
+        ours.agree()
+        yield
+    finally:
+        ours.leave()
+
+
+@contextmanager
+def forgetting(redis: Redis) -> Iterator[redis_forget.Forgetting]:
+    """Yield what deletes our keys; whatever their layout, it connects."""
+    ours = redis_forget.Forgetting(redis)
+    try:
+        yield ours
+    finally:
+        ours.close()
 
 
 def _database(url: str) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
-from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.logs import event
 from mastowatch.processes.notify import clock_time
 
@@ -33,6 +34,8 @@ class Absence:
         """Note that Redis did not answer, or not as it should."""
         # Full memory, a read-only replica, a wrong password: it answers, but refuses.
         self._trouble = "refuses commands" if isinstance(error, ResponseError) else "away"
+        if isinstance(error, LayoutUnready):
+            self._trouble = "keys are not of our layout yet"
         if self._since is None:
             self._since = time.time()
             event(log, logging.ERROR, "redis_away", error=f"{type(error).__name__}: {error}", retry="until it is back")
@@ -47,10 +50,10 @@ class Absence:
 
 
 class Watch:
-    """Looks whether Redis answers, for a process that asks it only now and then."""
+    """Looks whether Redis answers, for a process that asks it only now and then; ``ask`` raises if it does not."""
 
-    def __init__(self, redis: Redis, absence: Absence) -> None:
-        self._redis, self._absence = redis, absence
+    def __init__(self, ask: Callable[[], None], absence: Absence) -> None:
+        self._ask, self._absence = ask, absence
         self._over = threading.Event()
         # A daemon: an end must not wait for a Redis that does not answer.
         self._thread = threading.Thread(target=self._look_on, name="redis-watch", daemon=True)
@@ -66,8 +69,8 @@ class Watch:
     def _look_on(self) -> None:
         while True:
             try:
-                self._redis.ping()
-            except RedisError as error:
+                self._ask()
+            except (RedisError, StoreUnavailable) as error:
                 self._absence.begins(error)
             else:
                 self._absence.ends()

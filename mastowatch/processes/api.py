@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from mastowatch.config import Loaded
 from mastowatch.jobs import context as contexts
 from mastowatch.logs import event
+from mastowatch.processes.layout import Agreement
 from mastowatch.processes.serving import serve
 from mastowatch.processes.sockets import address, handed_sockets, tcp_socket, unix_socket
 from mastowatch.web.app import create_api
@@ -30,8 +31,8 @@ def run(loaded: Loaded) -> None:
 
     with contextlib.ExitStack() as stack:
         sockets = _sockets(loaded, stack)
-        quick = contexts.connect(loaded, quick=True)
-        serve(loaded, make, sockets, redis=quick, fixed=["API_BIND", "API_SOCKET"])
+        agreement = stack.enter_context(Agreement(redis, "api"))
+        serve(loaded, make, sockets, agreement=agreement, fixed=["API_BIND", "API_SOCKET"])
 
 
 def _sockets(loaded: Loaded, stack: contextlib.ExitStack) -> list[socket.socket]:

@@ -12,6 +12,7 @@ from mastowatch.config import Loaded
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.scheduler import get_scheduler, recurring_jobs
 from mastowatch.logs import event
+from mastowatch.processes.layout import Agreement
 from mastowatch.processes.loop import Loop
 from mastowatch.processes.notify import Notifier, clock_time
 from mastowatch.processes.reloading import Reloader
@@ -19,23 +20,39 @@ from mastowatch.reliable.scheduler import ReliableScheduler
 
 log = logging.getLogger(__name__)
 
+Step = Callable[[], bool]
 STEP_S = 0.5  # half a second late at most, six steps in the life of the lock
 LOOK_S = 5.0  # how old the time of the next tick in the STATUS may be
 
 
 def run(loaded: Loaded) -> None:
     """Keep the recurring jobs going until SIGTERM."""
-    scheduler = get_scheduler(contexts.connect(loaded), loaded.settings)
+    redis, notifier = contexts.connect(loaded), Notifier()
+    scheduler = get_scheduler(redis, loaded.settings)
     reloader = Reloader(loaded, lambda found: scheduler.change(recurring_jobs(found.settings)))
-    keep_going(scheduler, Notifier(), reload=reloader.reload)
+    with Agreement(redis, "scheduler", alive=notifier.alive) as agreement:
+        keep_going(scheduler, notifier, reload=reloader.reload, guard=agreement.guard)
 
 
 def _nothing() -> None:
     return None
 
 
-def keep_going(scheduler: ReliableScheduler, notifier: Notifier, *, reload: Callable[[], None] = _nothing) -> None:
-    """Step ``scheduler`` until SIGTERM, whatever Redis does; then let the standby take over."""
+def _as_it_is(step: Step) -> Step:
+    return step
+
+
+def keep_going(
+    scheduler: ReliableScheduler,
+    notifier: Notifier,
+    *,
+    reload: Callable[[], None] = _nothing,
+    guard: Callable[[Step], Step] = _as_it_is,
+) -> None:
+    """Step ``scheduler`` until SIGTERM, whatever Redis does; then let the standby take over.
+
+    ``guard`` puts before each step what has to be so.
+    """
     event(log, logging.INFO, "scheduler_started", recurring=[one.id for one in scheduler.recurring])
     next_tick = _NextTick(scheduler)
 
@@ -48,7 +65,7 @@ def keep_going(scheduler: ReliableScheduler, notifier: Notifier, *, reload: Call
             return "Standing by: another scheduler leads"
         return f"Leading; {len(scheduler.recurring)} recurring jobs; {next_tick.text(time.time())}"
 
-    Loop(step, notifier=notifier, describe=describe, idle_s=STEP_S, reload=reload).run()
+    Loop(guard(step), notifier=notifier, describe=describe, idle_s=STEP_S, reload=reload).run()
     try:
         scheduler.leave()
     except RedisError as error:

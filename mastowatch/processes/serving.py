@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
-from redis import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastowatch.config import Loaded
 from mastowatch.logs import event
 from mastowatch.processes.absence import Absence, Watch
+from mastowatch.processes.layout import Agreement
 from mastowatch.processes.notify import Notifier
 from mastowatch.processes.reloading import OF_REDIS, Reloader
 from mastowatch.processes.sockets import address
@@ -94,13 +94,15 @@ def serve(
     make: Callable[[Loaded], ASGIApp],
     sockets: Sequence[socket.socket],
     *,
-    redis: Redis,
+    agreement: Agreement,
     fixed: Sequence[str],
 ) -> None:
     """Serve what ``make`` makes of the settings on ``sockets`` until SIGTERM or SIGINT; SIGHUP makes it anew.
 
-    ``redis`` is asked now and then whether it is there, for the STATUS. ``fixed``: settings that need a restart.
+    Redis is asked now and then whether it is there, for the STATUS, and whether the ``agreement`` still holds.
+    ``fixed``: settings that need a restart.
     """
+    agreement.begin()
     served = _Served(make(loaded))
 
     def adopt(found: Loaded) -> None:
@@ -118,7 +120,7 @@ def serve(
     )
     reloader = Reloader(loaded, adopt, [*OF_REDIS, *fixed])
     server = _Server(config, notifier=Notifier(), reload=reloader.reload, absence=absence, where=where)
-    watch = Watch(redis, absence)
+    watch = Watch(agreement.look, absence)
     watch.start()
     try:
         asyncio.run(server.serve(sockets=list(sockets)))

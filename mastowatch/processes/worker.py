@@ -14,6 +14,7 @@ from mastowatch.errors import MastoWatchError
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.worker import adjust_worker, create_worker
 from mastowatch.logs import event
+from mastowatch.processes.layout import Agreement
 from mastowatch.processes.loop import Loop
 from mastowatch.processes.notify import Notifier
 from mastowatch.processes.reloading import OF_REDIS, Reloader
@@ -48,18 +49,19 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
         return f"{state}; {worker.jobs_done} jobs done; waiting: {depths.text()}; {len(contexts.current().rules)} rules"
 
     _tell_start(loaded, worker, len(context.rules))
-    Loop(
-        step,
-        notifier=notifier,
-        describe=describe,
-        idle_s=0.0,
-        reload=reloader.reload,
-        on_stop=worker.request_stop,
-        finished=lambda: worker.stopped,
-        stop_s=lambda: reloader.loaded.settings.worker_stop_timeout + LEAVE_S,
-    ).run()
-    worker.leave()
-    event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=worker.jobs_done)
+    with Agreement(redis, "worker", alive=notifier.alive) as agreement:
+        Loop(
+            agreement.guard(step),
+            notifier=notifier,
+            describe=describe,
+            idle_s=0.0,
+            reload=reloader.reload,
+            on_stop=worker.request_stop,
+            finished=lambda: worker.stopped,
+            stop_s=lambda: reloader.loaded.settings.worker_stop_timeout + LEAVE_S,
+        ).run()
+        worker.leave()
+        event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=worker.jobs_done)
 
 
 def _tell_start(loaded: Loaded, worker: ReliableWorker, rules: int) -> None:

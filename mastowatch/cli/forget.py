@@ -1,0 +1,58 @@
+"""``mastowatch forget [--yes] [--force]``: deletes MastoWatch's keys in Redis, after a look at what there is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+
+from mastowatch.config import Loaded
+from mastowatch.config.loading import masked
+from mastowatch.errors import StoreUnavailable
+from mastowatch.jobs.context import connect, forgetting
+
+EXIT_NO = 1
+_QUESTION = "Delete them? Accounts that were reported may then be reported once more. [y/N] "
+
+
+def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    """Tell what would be deleted, and delete it after a yes; 1 after a no, while processes run, or with Redis away."""
+    try:
+        with forgetting(connect(loaded)) as keys:
+            if not arguments.force and _is_in_use(keys.check_layout()):
+                return EXIT_NO
+            found = keys.count()
+            _tell(f"Keys of MastoWatch in {masked(loaded)['REDIS_URL']}", found)
+            if not found:
+                return 0
+            if not arguments.yes and not _is_wanted():
+                return EXIT_NO
+            _tell("Deleted", keys.delete())
+    except StoreUnavailable as error:
+        print(f"mastowatch: {error}; what is left can be deleted later, by the same command", file=sys.stderr)
+        return EXIT_NO
+    return 0
+
+
+def _is_in_use(running: Iterable[object]) -> bool:
+    names = ", ".join(map(str, running))
+    if names:
+        print(f"mastowatch: these still run: {names}; stop them first, or say --force", file=sys.stderr)
+    return bool(names)
+
+
+def _is_wanted() -> bool:
+    """Ask a person; where none is, nothing is deleted."""
+    if not sys.stdin.isatty():
+        print("Nothing was deleted; say --yes to delete them.")
+        return False
+    return input(_QUESTION).strip().lower() in (
+        "y",
+        "yes",
+    )
+
+
+def _tell(title: str, found: Mapping[str, int]) -> None:
+    print(f"{title}: {sum(found.values()) or 'none'}")
+    for kind in sorted(found):
+        print(f"{found[kind]:>10}  {kind}")
