@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -141,8 +142,10 @@ class Suite:
 
     def start(self) -> float:
         """Enable and start all; return the seconds until all are ready."""
+        began = time.monotonic()
         self.systemctl("enable", "--now", TARGET)
-        return wait(self.all_active, 30, "all units are active")
+        wait(self.all_active, 30, "all units are active")
+        return time.monotonic() - began
 
     @property
     def key(self) -> str:
@@ -161,6 +164,32 @@ class Suite:
         answer = self.api(f"/jobs/trigger/{task}", "POST", json=arguments)
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let no poll come in between: what runs is what the test has triggered."""
+        polls = ("poll_admin_accounts", "poll_admin_accounts_local")
+        for poll in polls:
+            self.api(f"/jobs/recurring/{poll}/pause", "POST").raise_for_status()
+        wait(lambda: not any(queue["depth"] + queue["started"] for queue in self.queues()), 30, "no job runs or waits")
+        try:
+            yield
+        finally:
+            wait(lambda: self.api("/healthz").ok, 15, "the API answers")
+            for poll in polls:
+                self.api(f"/jobs/recurring/{poll}/resume", "POST").raise_for_status()
+
+    def queues(self) -> list[dict[str, Any]]:
+        return self.api("/jobs/queues").json()["queues"]
+
+    def running_page(self, page: int, task: str = "poll_admin_accounts", seconds: float = 2.0) -> str:
+        """Start a poll whose pages take so long each; return its id while Mastodon prepares page number ``page``."""
+        self.slow(seconds, count=4)
+        asked = len(self.mastodon.asked)
+        job = self.trigger(task)
+        wait(lambda: len(self.mastodon.asked) >= asked + page, 30, f"page {page} is asked for")
+        assert self.job(job)["status"] == "started"
+        return job
 
     def job(self, job_id: str) -> dict[str, Any]:
         answer = self.api(f"/jobs/jobs/{job_id}")

@@ -71,7 +71,7 @@ def test_no_secret_shows_anywhere(suite):
         "config show": suite.host.run("mastowatch", "config", "show").out,
         "Redis": _dump(suite),
     }
-    assert "INSTANCE_BASE" in told["environments"]
+    assert "CREDENTIALS_DIRECTORY" in told["environments"]
     assert "analyze_and_maybe_report" in told["Redis"]
     assert [(where, one) for where, text in told.items() for one in secrets if one in text] == []
 

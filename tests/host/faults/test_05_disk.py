@@ -1,0 +1,46 @@
+"""Redis' disk is full: it refuses to write, the units wait, and go on when there is room."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.host.suite import SERVICES
+from tests.host.waiting import wait
+
+REDIS = "redis-server.service"
+DISK = "/var/lib/redis"
+
+
+@pytest.fixture(scope="module")
+def small_disk(suite):
+    """Give Redis a disk of its own with little room, which is filled; yields who ran before."""
+    suite.systemctl("stop", REDIS)
+    suite.host.sh(f"mount -t tmpfs -o size=24m,mode=0750,uid=redis,gid=redis tmpfs {DISK}")
+    suite.systemctl("start", REDIS)
+    wait(suite.works(), 20, "work goes on with an empty Redis")
+    before = suite.pids()
+    suite.host.sh(f"dd if=/dev/zero of={DISK}/full bs=64k 2>/dev/null; true")
+    suite.host.run("redis-cli", "config", "set", "stop-writes-on-bgsave-error", "yes")
+    suite.host.run("redis-cli", "bgsave")
+    wait(lambda: "MISCONF" in suite.host.run("redis-cli", "set", "x", "1").out, 15, "Redis refuses to write")
+    yield before
+    suite.systemctl("stop", REDIS)
+    suite.host.sh(f"umount {DISK}")
+    suite.systemctl("start", REDIS)
+    wait(suite.works(), 30, "work goes on with the old disk")
+
+
+def test_the_units_stay_and_say_so(suite, small_disk):
+    wait(lambda: any("refuses" in suite.status(unit) for unit in SERVICES), 20, "a unit tells that Redis refuses")
+    assert suite.all_active()
+    assert suite.pids() == small_disk
+
+
+def test_with_room_again_work_goes_on(suite, small_disk, measured):
+    suite.host.sh(f"rm {DISK}/full")
+    suite.host.run("redis-cli", "bgsave")
+    wait(lambda: "OK" in suite.host.run("redis-cli", "set", "x", "1").out, 15, "Redis writes again")
+    took = wait(suite.works(), 20, "work goes on")
+    measured("room on Redis' disk, to work", f"{took:.1f} s")
+    assert suite.pids() == small_disk
+    assert suite.failed() == []
