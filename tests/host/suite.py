@@ -172,6 +172,9 @@ class Suite:
         for poll in polls:
             self.api(f"/jobs/recurring/{poll}/pause", "POST").raise_for_status()
         wait(lambda: not any(queue["depth"] + queue["started"] for queue in self.queues()), 30, "no job runs or waits")
+        with self.redis() as redis:
+            # A poll that was killed holds its lock for a minute.
+            redis.delete("mastowatch:lock:poll:remote", "mastowatch:lock:poll:local")
         try:
             yield
         finally:

@@ -106,7 +106,7 @@ def older(suite):
 
 @pytest.fixture(scope="module")
 def upgrade(suite, older, measured):
-    """Upgrade under load; yields (load, the job that was running, pids before, a place in the journal)."""
+    """Upgrade under load; returns (load, the job that was running, pids before, a place in the journal)."""
     place, before = suite.now(), suite.pids()
     with suite.paused(), Load(suite) as load:
         wait(lambda: len(load.answers) > 20, 20, "the load is on")
@@ -120,7 +120,7 @@ def upgrade(suite, older, measured):
     refused = [one for one in load.answers if one != 200]
     measured("upgrade under load", f"{took:.0f} s")
     measured("  requests answered, refused", f"{len(load.answers) - len(refused)}, {len(refused)}")
-    yield load, running, place
+    return load, running, place
 
 
 def test_no_request_is_refused(upgrade):

@@ -16,18 +16,23 @@ def small_disk(suite):
     """Give Redis a disk of its own with little room, which is filled; yields who ran before."""
     suite.systemctl("stop", REDIS)
     suite.host.sh(f"mount -t tmpfs -o size=24m,mode=0750,uid=redis,gid=redis tmpfs {DISK}")
-    suite.systemctl("start", REDIS)
-    wait(suite.works(), 20, "work goes on with an empty Redis")
-    before = suite.pids()
-    suite.host.sh(f"dd if=/dev/zero of={DISK}/full bs=64k 2>/dev/null; true")
-    suite.host.run("redis-cli", "config", "set", "stop-writes-on-bgsave-error", "yes")
-    suite.host.run("redis-cli", "bgsave")
-    wait(lambda: "MISCONF" in suite.host.run("redis-cli", "set", "x", "1").out, 15, "Redis refuses to write")
-    yield before
-    suite.systemctl("stop", REDIS)
-    suite.host.sh(f"umount {DISK}")
-    suite.systemctl("start", REDIS)
+    try:
+        suite.systemctl("start", REDIS)
+        wait(suite.works(), 20, "work goes on with an empty Redis")
+        before = suite.pids()
+        suite.host.sh(f"dd if=/dev/zero of={DISK}/full bs=64k 2>/dev/null; true")
+        suite.host.run("redis-cli", "bgsave")
+        wait(lambda: "MISCONF" in _write(suite), 15, "Redis refuses to write")
+        yield before
+    finally:
+        suite.systemctl("stop", REDIS)
+        suite.host.sh(f"umount {DISK}")
+        suite.systemctl("start", REDIS)
     wait(suite.works(), 30, "work goes on with the old disk")
+
+
+def _write(suite):
+    return suite.host.run("redis-cli", "set", "x", "1", check=False).out
 
 
 def test_the_units_stay_and_say_so(suite, small_disk):
@@ -39,7 +44,7 @@ def test_the_units_stay_and_say_so(suite, small_disk):
 def test_with_room_again_work_goes_on(suite, small_disk, measured):
     suite.host.sh(f"rm {DISK}/full")
     suite.host.run("redis-cli", "bgsave")
-    wait(lambda: "OK" in suite.host.run("redis-cli", "set", "x", "1").out, 15, "Redis writes again")
+    wait(lambda: "OK" in _write(suite), 15, "Redis writes again")
     took = wait(suite.works(), 20, "work goes on")
     measured("room on Redis' disk, to work", f"{took:.1f} s")
     assert suite.pids() == small_disk
