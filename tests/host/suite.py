@@ -23,6 +23,7 @@ from tests.host.waiting import wait
 from tests.mastodon_server import MockMastodon, start_mock
 
 MASTODON_PORT = 3000
+ACCOUNTS = "/api/v2/admin/accounts"
 API, DASHBOARD, SOCKET = "http://127.0.0.1:8080", "http://127.0.0.1:9181", "/run/mastowatch/api.sock"
 TARGET = "mastowatch.target"
 WORKER, SCHEDULER = "mastowatch-worker@1.service", "mastowatch-scheduler.service"
@@ -188,11 +189,15 @@ class Suite:
     def running_page(self, page: int, task: str = "poll_admin_accounts", seconds: float = 2.0) -> str:
         """Start a poll whose pages take so long each; return its id while Mastodon prepares page number ``page``."""
         self.slow(seconds, count=4)
-        asked = len(self.mastodon.asked)
+        asked = self.pages()
         job = self.trigger(task)
-        wait(lambda: len(self.mastodon.asked) >= asked + page, 30, f"page {page} is asked for")
+        wait(lambda: self.pages() >= asked + page, 30, f"page {page} is asked for")
         assert self.job(job)["status"] == "started"
         return job
+
+    def pages(self) -> int:
+        """Return how many pages of accounts Mastodon was asked for so far."""
+        return sum(one.path == ACCOUNTS for one in self.mastodon.asked)
 
     def job(self, job_id: str) -> dict[str, Any]:
         answer = self.api(f"/jobs/jobs/{job_id}")
@@ -231,7 +236,7 @@ class Suite:
 
     def slow(self, seconds: float, count: int | None = None) -> None:
         """Let Mastodon take so long for each of the next ``count`` pages of accounts."""
-        self.mastodon.fault("latency", path="/api/v2/admin/accounts", count=count, delay_ms=int(seconds * 1000))
+        self.mastodon.fault("latency", path=ACCOUNTS, count=count, delay_ms=int(seconds * 1000))
 
 
 def exposure(host: Host, unit: str) -> float:

@@ -10,8 +10,8 @@ from tests.host.suite import WORKER
 @pytest.fixture(scope="module")
 def stopped(suite):
     """Stop the worker in the middle of a job of four pages; yields (job, its process, a place, the unit's state)."""
-    place = suite.now()
     with suite.paused():
+        place = suite.now()
         job = suite.running_page(2)
         horses = suite.host.sh(f"cat /proc/{suite.pid(WORKER)}/task/*/children").split()
         suite.systemctl("stop", WORKER)

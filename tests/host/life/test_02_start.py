@@ -11,7 +11,7 @@ from tests.host.suite import API, DASHBOARD, SCHEDULER, SERVICES, TARGET, UNITS,
 from tests.host.waiting import wait
 
 READY_S = 2.0
-# On two shared cores one start can be slow for what others do; the best of these is the unit's own.
+# On two shared cores one start can be slow for what others do: one of these has to be quick enough.
 STARTS = 4
 
 
@@ -38,10 +38,8 @@ def test_every_planted_account_is_reported_once_and_no_other(suite, started, mea
 
 def _two_more_polls(suite):
     """Let everybody be looked at once more: who was reported already must not be again."""
-    pages = [one for one in suite.mastodon.asked if one.path.endswith("/admin/accounts")]
-    enough = len(pages) + 12
-    asked = suite.mastodon.asked
-    wait(lambda: sum(one.path.endswith("/admin/accounts") for one in asked) > enough, 30, "more pages are read")
+    enough = suite.pages() + 12
+    wait(lambda: suite.pages() > enough, 30, "more pages are read")
     wait(suite.works(), 15, "and the work goes on")
 
 
@@ -75,7 +73,7 @@ def test_a_unit_is_ready_within_two_seconds(suite, started, measured, unit):
     for _ in range(STARTS):
         suite.systemctl("restart", unit)
         took.append(_start_s(suite, unit))
-        if took[-1] < READY_S / 2:
+        if took[-1] < READY_S:
             break
     measured(f"start to ready, {_short(unit)}", f"{min(took):.2f} s")
     assert min(took) < READY_S, took
