@@ -79,7 +79,7 @@ local announced = redis.call('HMGET', KEYS[3], 'to', 'by')
 local known, now = tonumber(ARGV[1]), redis.call('TIME')
 now = now[1] + now[2] / 1e6
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
-local newer = not tonumber(layout) or tonumber(layout) > known
+local newer = not string.match(layout, '^[1-9]%d*$') or tonumber(layout) > known
 -- Whoever would have to leave again at once does not come in, or a migration would wait for ever.
 local late = tonumber(announced[1] or '0') > known and not redis.call('ZSCORE', KEYS[4], ARGV[2])
 if newer then

@@ -8,9 +8,11 @@ import textwrap
 from mastowatch.config import Loaded, Settings
 
 HEAD = """\
-# Settings of MastoWatch. Read by the units (as systemd's EnvironmentFile) and by the command line alike.
-# What is commented out stands at its default. After a change: systemctl restart 'mastowatch-*'
-# `mastowatch config show` tells what is in force. Secrets don't belong here: they have files of their own.
+# Settings of MastoWatch, for the units and the command line alike; written like an EnvironmentFile of systemd.
+# What is commented out stands at its default. After a change: systemctl reload mastowatch.target
+# (`mastowatch config check` tells before that whether all is usable.)
+# `mastowatch config show` tells what the files say. Secrets don't belong here: they have files of their own.
+# Settings of worker N alone: worker@N.env beside this file, in the same form.
 """
 
 

@@ -168,7 +168,7 @@ class Settings(BaseModel):
     panic_stop: bool = _setting(
         False,
         "true or false",
-        "Stop all work. `mastowatch panic on` does the same at once, without a restart.",
+        "Stop all work. `mastowatch panic on` does the same at once, everywhere.",
     )
     report_threshold: float = _setting(
         5.0, "a number above 0, at most 1000", "Score from which an account is reported.", gt=0, le=1000
@@ -267,10 +267,14 @@ class Settings(BaseModel):
         le=31536000,
     )
     api_bind: BindSetting = _setting(
-        Bind("127.0.0.1", 8080), "address:port, like 127.0.0.1:8080", "Where the /jobs API listens."
+        Bind("127.0.0.1", 8080),
+        "address:port, like 127.0.0.1:8080",
+        "Where the /jobs API listens. Under systemd mastowatch-api.socket says it.",
     )
     api_socket: PathSetting = _setting(
-        None, "an absolute path", "Unix socket of the /jobs API, open to its group without a key."
+        None,
+        "an absolute path",
+        "Unix socket of the /jobs API, open to its group without a key. Under systemd as above.",
     )
     api_key_file: PathSetting = _setting(
         None,

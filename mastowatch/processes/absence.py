@@ -15,7 +15,7 @@ from mastowatch.processes.notify import clock_time
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 5.0
+LOOK_S, AWAY_LOOK_S = 5.0, 1.0
 
 
 class Absence:
@@ -74,5 +74,5 @@ class Watch:
                 self._absence.begins(error)
             else:
                 self._absence.ends()
-            if self._over.wait(LOOK_S):
+            if self._over.wait(AWAY_LOOK_S if self._absence.text else LOOK_S):
                 return

@@ -26,8 +26,8 @@ class Notifier:
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, environ: MutableMapping[str, str] = os.environ
     ) -> None:
-        self._systemd = sdnotify.SystemdNotifier()
-        if self._systemd.socket is not None:
+        self._systemd = sdnotify.SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
+        if self._systemd is not None and self._systemd.socket is not None:
             self._systemd.socket.settimeout(PATIENCE_S)
         self._pid = os.getpid()
         self._clock = clock
@@ -66,13 +66,18 @@ class Notifier:
         limit = [f"EXTEND_TIMEOUT_USEC={round(within_s * 1e6)}"] if within_s else []
         self._say("STOPPING=1", self._new("Stopping"), *limit)
 
+    def close(self) -> None:
+        """Say no more."""
+        if self._systemd is not None and self._systemd.socket is not None:
+            self._systemd.socket.close()
+
     def _new(self, status: str) -> str:
         self._status = _one_line(status)
         self._next_status = self._clock() + STATUS_EVERY_S
         return f"STATUS={self._status}"
 
     def _say(self, *lines: str) -> None:
-        if os.getpid() == self._pid:
+        if self._systemd is not None and os.getpid() == self._pid:
             self._systemd.notify("\n".join(lines))
 
 

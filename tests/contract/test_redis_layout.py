@@ -85,13 +85,16 @@ def test_a_process_that_says_no_more_is_not_shown_for_long(redis: Redis):
         assert redis_layout.running(redis) == []
         other.agree()
         assert [one.kind for one in redis_layout.running(redis)] == ["api"]
+        assert redis.zcard("mastowatch:processes") == 1
 
 
 @pytest.mark.parametrize("found", ["2", "17", "two", "", "0", "1.5", "-1"])
 def test_what_is_newer_or_unknown_is_refused_and_not_touched(redis: Redis, redis_server, found):
     redis.set("mastowatch:layout", found)
-    with process(redis) as layout, pytest.raises(LayoutNewer, match=re.escape(found or "''")) as caught:
-        layout.agree()
+    with process(redis) as layout:
+        with pytest.raises(LayoutNewer, match=re.escape(found or "''")) as caught:
+            layout.agree()
+        assert keys(redis) == {"mastowatch:layout"}
     assert "touched nothing" in str(caught.value)
     assert "\n" not in str(caught.value)
     with guarded(redis_server) as client, pytest.raises(LayoutRefused, match=re.escape(found or "''")):
@@ -146,10 +149,10 @@ def test_older_keys_are_migrated_step_by_step_and_each_is_recorded(redis: Redis,
         older.agree()
 
 
-def test_only_what_is_missing_is_migrated(redis: Redis):
+def test_only_what_is_missing_is_migrated_also_over_a_client_whose_connections_are_refused(redis: Redis, redis_server):
     redis.set("mastowatch:layout", 2)
     redis.set("old:1", "stays")
-    with process(redis, 3, RENAME, COUNT) as layout:
+    with guarded(redis_server, 3) as client, process(client, 3, RENAME, COUNT) as layout:
         layout.agree()
     assert redis.get("old:1") == b"stays"
     assert redis.get("count") == b"0"
@@ -229,6 +232,16 @@ def test_a_migration_that_died_halfway_is_gone_on_with_and_nothing_older_comes_b
     assert int(redis.get("mastowatch:layout")) == resumed_with
     with guarded(redis_server, resumed_with) as client:
         assert client.ping()
+
+
+def test_whoever_finds_that_another_was_quicker_looks_again(redis: Redis):
+    redis.set("mastowatch:layout", 2)
+    with process(redis, 2, RENAME) as layout:
+        look, layout._join = layout._join, lambda: ["1", "", "", "", "0"]  # as it was a moment ago
+        with pytest.raises(LayoutUnready, match="another process was quicker"):
+            layout.agree()
+        layout._join = look
+        layout.agree()
 
 
 def test_whoever_lost_the_lock_stops_and_says_nothing_is_done(redis: Redis):

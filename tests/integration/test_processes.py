@@ -11,24 +11,41 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from redis import Redis
 
 from mastowatch.reliable.serializer import JsonQueue
 from tests.engine import wait
+from tests.mastodon_server import add_account, running_mock
 from tests.redis_server import free_port, private_redis
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.redis
+# What systemd does before it starts a unit with a socket: the sockets are 3, 4, ... and meant for this process.
+HAND_OVER = """
+import os, sys
+end = sys.argv.index("--")
+for number, given in enumerate(sys.argv[1:end]):
+    os.dup2(int(given), 100 + number)
+for number in range(end - 1):
+    os.dup2(100 + number, 3 + number)
+    os.close(100 + number)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(end - 1), "LISTEN_FDNAMES": "a:b"}
+os.execv(sys.argv[end + 1], sys.argv[end + 1:])
+"""
 
 
 class Unit:
     """A process under a service manager that only listens."""
 
-    def __init__(self, directory: Path, redis_url: str, *arguments: str, **environ: str) -> None:
+    def __init__(
+        self, directory: Path, redis_url: str, *arguments: str, handed: Sequence[socket.socket] = (), **environ: str
+    ) -> None:
         self.heard: list[str] = []
         self.address = directory / f"notify-{arguments[0]}-{time.monotonic_ns()}"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -46,8 +63,19 @@ class Unit:
             **environ,
         }
         command = [sys.executable, "-m", "mastowatch", *arguments]
+        if handed:
+            command = [sys.executable, "-c", HAND_OVER, *(str(one.fileno()) for one in handed), "--", *command]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env={**os.environ, **chosen}, stderr=log, cwd=ROOT)
+            if chosen.get("JOURNAL_STREAM") == "stderr":
+                found = os.fstat(log.fileno())
+                chosen["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+            self.process = subprocess.Popen(
+                command,
+                env={**os.environ, **chosen},
+                stderr=log,
+                cwd=ROOT,
+                pass_fds=[one.fileno() for one in handed],
+            )
 
     def _listen(self) -> None:
         """Take what is said as it is said, as systemd does: a full socket would hold the process."""
@@ -70,6 +98,16 @@ class Unit:
             time.sleep(0.05)
         raise AssertionError((text, self.heard))
 
+    def hang_up(self) -> None:
+        """Reload, and wait until systemd would go on."""
+        before = self.heard.count("READY=1")
+        self.process.send_signal(signal.SIGHUP)
+        wait(lambda: self.heard.count("READY=1") > before)
+
+    def event(self, name: str) -> dict:
+        """Return the last event of this name."""
+        return [one for one in self.events() if one["event"] == name][-1]
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
@@ -84,8 +122,8 @@ class Unit:
 def start(tmp_path: Path) -> Iterator:
     units: list[Unit] = []
 
-    def start(redis_url: str, *arguments: str, **environ: str) -> Unit:
-        units.append(Unit(tmp_path, redis_url, *arguments, **environ))
+    def start(redis_url: str, *arguments: str, **options: Any) -> Unit:
+        units.append(Unit(tmp_path, redis_url, *arguments, **options))
         return units[-1]
 
     yield start
@@ -252,3 +290,236 @@ def test_a_redis_that_refuses_writes_is_told_of_and_waited_for(start, tmp_path):
         unit.heard.clear()
         unit.wait_for("idle")
         assert unit.stop() == 0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """A settings file that a test may change while a process has read it."""
+    path = tmp_path / "mastowatch.env"
+    path.write_text("")
+    return path
+
+
+def test_a_reload_of_the_worker_takes_settings_and_names_those_that_need_a_restart(
+    start, redis, redis_server, settings
+):
+    unit = start(redis_server, "worker", "--config", str(settings), "--instance", "7")
+    unit.wait_for("idle")
+    (name,) = redis.smembers("rq:workers")
+    assert redis.hget(name, "dry_run") == b"true"
+    settings.write_text("DRY_RUN=false\nWORKER_QUEUES=low\n")
+    settings.with_name("worker@7.env").write_text("PANIC_STOP=true\n")
+    unit.hang_up()
+    wait(lambda: redis.hget(name, "dry_run") == b"false")
+    unit.wait_for("suspended")
+    assert unit.event("settings_reloaded")["changed"] == ["DRY_RUN", "PANIC_STOP"]
+    assert unit.event("restart_needed")["settings"] == ["WORKER_QUEUES"]
+    settings.write_text("DRY_RUN=maybe\n")
+    unit.hang_up()
+    assert "DRY_RUN='maybe'" in unit.event("settings_not_reloaded")["error"]
+    assert unit.stop() == 0
+
+
+def test_a_reload_of_the_scheduler_takes_the_intervals(start, redis, redis_server, settings):
+    settings.write_text("QUEUE_STATS_INTERVAL=3600\n")
+    unit = start(redis_server, "scheduler", "--config", str(settings))
+    unit.wait_for("; next poll_admin_accounts at ")
+    wait(lambda: redis.zscore("rq:scheduler:scheduled_jobs", "record_queue_stats"))
+    first = redis.hget("rq:scheduler:last_tick", "record_queue_stats")
+    settings.write_text("QUEUE_STATS_INTERVAL=1\n")
+    unit.hang_up()
+    redis.delete("rq:queue:high", "rq:job:record_queue_stats")  # there is no worker to take it
+    wait(lambda: redis.hget("rq:scheduler:last_tick", "record_queue_stats") not in (None, first))
+    assert unit.stop() == 0
+
+
+def test_a_reload_of_the_api_takes_the_new_key(start, redis, redis_server, settings, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("one")
+    address = f"127.0.0.1:{free_port()}"
+    unit = start(redis_server, "api", "--config", str(settings), API_BIND=address, API_KEY_FILE=str(key))
+    unit.wait_for("READY=1")
+
+    def answer(shown: str) -> int:
+        return requests.get(f"http://{address}/jobs/queues", headers={"X-API-Key": shown}, timeout=5).status_code
+
+    assert [answer("one"), answer("two")] == [200, 401]
+    key.write_text("two")
+    unit.hang_up()
+    assert [answer("one"), answer("two")] == [401, 200]
+    key.write_text("")
+    unit.hang_up()
+    assert "api_key is empty" in unit.event("settings_not_reloaded")["error"]
+    assert [answer("one"), answer("two")] == [401, 200]
+    unit.wait_for("6 requests answered")
+    assert unit.stop() == 0
+
+
+def test_a_reload_of_the_dashboard_takes_settings(start, redis, redis_server, settings):
+    address = f"127.0.0.1:{free_port()}"
+    unit = start(redis_server, "dashboard", "--config", str(settings), DASHBOARD_BIND=address, INSTANCE_BASE="")
+    unit.wait_for("READY=1")
+    settings.write_text("LOG_LEVEL=error\n")
+    unit.hang_up()
+    settings.write_text("LOG_LEVEL=info\n")
+    unit.hang_up()
+    assert requests.get(f"http://{address}/", timeout=5).status_code == 200
+    # The first one is told no more, as the level is in force by then.
+    assert [one.get("changed") for one in unit.events() if one["event"] == "settings_reloaded"] == [["LOG_LEVEL"]]
+    assert unit.stop() == 0
+
+
+def test_the_worker_says_how_many_jobs_wait(start, redis, redis_server):
+    JsonQueue("default", connection=redis).enqueue("time.sleep", 30)
+    for _ in range(2):
+        JsonQueue("low", connection=redis).enqueue("time.sleep", 0)
+    unit = start(redis_server, "worker")
+    unit.wait_for("busy with ")
+    unit.wait_for("; 0 jobs done; waiting: high 0, default 0, low 2; ")
+    unit.process.send_signal(signal.SIGTERM)
+    unit.wait_for("EXTEND_TIMEOUT_USEC=330000000")
+    unit.wait_for("STATUS=stopping; busy with ")
+    unit.process.send_signal(signal.SIGTERM)
+    assert unit.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("command", ["api", "dashboard"])
+def test_pages_and_api_say_since_when_redis_is_away(start, command):
+    port = free_port()
+    binds = {"API_BIND": f"127.0.0.1:{free_port()}", "DASHBOARD_BIND": f"127.0.0.1:{free_port()}"}
+    unit = start(f"redis://127.0.0.1:{port}/1", command, **binds)
+    unit.wait_for("STATUS=Redis away since ")
+    with private_redis(port=port):
+        unit.heard.clear()
+        unit.wait_for("STATUS=Listening on ")
+        assert unit.stop() == 0
+    events = [one["event"] for one in unit.events()]
+    assert [events.count("redis_away"), events.count("redis_back")] == [1, 1]
+
+
+@pytest.fixture
+def addresses(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A TCP and a unix socket that listen already, as systemd holds them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "api.sock"))
+        unix.listen(512)
+        yield tcp, unix
+
+
+def test_the_api_serves_on_the_sockets_that_systemd_hands_over(start, redis, redis_server, addresses):
+    tcp, unix = addresses
+    port = tcp.getsockname()[1]
+    unit = start(redis_server, "api", handed=addresses, API_BIND=f"127.0.0.1:{free_port()}")
+    unit.wait_for(f"Listening on 127.0.0.1:{port}, {unix.getsockname()}")
+    assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+    assert requests.get(f"http://127.0.0.1:{port}/jobs", timeout=5).status_code == 403  # TCP, so a key is needed
+    assert _over(unix, b"GET /jobs/queues HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert unit.event("address_not_used")["settings"].keys() == {"API_BIND"}
+    assert unit.stop() == 0
+    assert Path(unix.getsockname()).exists()  # it is systemd's
+
+
+def test_no_request_is_lost_while_the_api_restarts(start, redis, redis_server, addresses):
+    _, unix = addresses
+    answers: list[bytes] = []
+    over = threading.Event()
+
+    def ask_on() -> None:
+        while not over.is_set():
+            answers.append(_over(unix, b"GET /healthz HTTP/1.0\r\n\r\n")[:12])
+
+    clients = [threading.Thread(target=ask_on) for _ in range(4)]
+    unit = start(redis_server, "api", handed=addresses)
+    for one in clients:
+        one.start()
+    try:
+        for _ in range(3):
+            before = len(answers)
+            wait(lambda at_least=before + 20: len(answers) > at_least)
+            assert unit.stop() == 0
+            unit = start(redis_server, "api", handed=addresses)
+    finally:
+        over.set()
+        for one in clients:
+            one.join(20)
+    assert set(answers) == {b"HTTP/1.1 200"}
+    assert unit.stop() == 0
+
+
+def test_a_connection_that_is_open_at_a_stop_may_still_send_its_request(start, redis, redis_server, addresses):
+    _, unix = addresses
+    unit = start(redis_server, "api", handed=addresses)
+    unit.wait_for("READY=1")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(unix.getsockname())
+        client.sendall(b"GET /healthz HTTP/1.0\r\n")
+        assert _over(unix, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")  # so it has both
+        unit.process.send_signal(signal.SIGTERM)
+        listening = Path(f"/proc/{unit.process.pid}/fd/4")
+        wait(lambda: not listening.exists())  # it takes no more connections
+        client.sendall(b"\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    assert unit.process.wait(20) == 0
+
+
+def _over(listening: socket.socket, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(listening.getsockname())
+        client.sendall(request)
+        answer = b""
+        while part := client.recv(4096):
+            answer += part
+        return answer
+
+
+def test_a_wrong_setting_is_one_line_of_json_in_the_journal(start, redis_server):
+    unit = start(redis_server, "worker", JOURNAL_STREAM="stderr", INSTANCE_BASE="")
+    assert unit.process.wait(15) == 2
+    (line,) = unit.events()
+    assert (line["event"], line["level"]) == ("not_usable", "ERROR")
+    assert "INSTANCE_BASE is not set" in line["error"]
+    assert unit.log.read_text().startswith("<3>")
+
+
+def test_a_wrong_argument_is_one_line_of_json_in_the_journal(start, redis_server):
+    unit = start(redis_server, "worker", "--instanze", "1", JOURNAL_STREAM="stderr")
+    assert unit.process.wait(15) == 2
+    (line,) = unit.events()
+    assert (line["event"], line["error"]) == ("not_usable", "command line: unrecognized arguments: --instanze 1")
+
+
+@pytest.mark.parametrize("broken", ["pydantic", "pythonjsonlogger", "uvicorn", "rq"])
+def test_a_crash_is_one_line_of_json_in_the_journal_before_logging_is_set_up_and_after(
+    start, redis_server, tmp_path, broken
+):
+    (tmp_path / f"{broken}.py").write_text("raise RuntimeError('a broken installation\\nsays so')")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    unit = start(redis_server, "api", JOURNAL_STREAM="stderr", PYTHONPATH=path, API_BIND=f"127.0.0.1:{free_port()}")
+    assert unit.process.wait(15) == 1
+    (line,) = unit.events()
+    assert (line["event"], line["level"]) == ("crashed", "CRITICAL")
+    assert line["error"] == "RuntimeError: a broken installation\nsays so"
+    assert "Traceback" in line["traceback"]
+    assert unit.log.read_text().startswith("<2>")
+
+
+@pytest.mark.parametrize("command", ["worker", "scheduler", "api", "dashboard"])
+def test_that_database_0_is_shared_is_told_once(start, redis_server, command):
+    binds = {"API_BIND": f"127.0.0.1:{free_port()}", "DASHBOARD_BIND": f"127.0.0.1:{free_port()}"}
+    unit = start(redis_server.rpartition("/")[0] + "/0", command, **binds)
+    unit.wait_for("WATCHDOG=1")
+    unit.hang_up()
+    assert unit.stop() == 0
+    assert [one["event"] for one in unit.events()].count("redis_database_shared") == 1
+
+
+def test_at_rest_nothing_is_written(start, redis, redis_server):
+    with running_mock(populate=lambda session: add_account(session, "bot", token="t", role="admin")) as mastodon:
+        options = {"INSTANCE_BASE": mastodon.url, "POLL_ADMIN_ACCOUNTS_INTERVAL": "1", "QUEUE_STATS_INTERVAL": "1"}
+        worker, scheduler = start(redis_server, "worker", **options), start(redis_server, "scheduler", **options)
+        wait(lambda: redis.xlen("mastowatch:history:default") >= 4)
+        assert len([one for one in mastodon.asked if one.path == "/api/v2/admin/accounts"]) >= 3
+        assert [one["event"] for one in worker.events()] == ["worker_started"]
+        assert [one["event"] for one in scheduler.events()] == ["scheduler_started", "schedules_asserted"]
+        assert worker.stop() == scheduler.stop() == 0

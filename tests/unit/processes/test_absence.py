@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
+
+from mastowatch.processes.absence import Absence, Watch
+from tests.engine import wait
+
+
+def names(caplog) -> list[str]:
+    return [one.message for one in caplog.records]
+
+
+def test_it_is_told_once_when_it_begins_and_once_when_it_ends(caplog):
+    absence = Absence()
+    assert absence.text == ""
+    assert not absence.ends()
+    for _ in range(3):
+        absence.begins(RedisConnectionError("refused"))
+    assert re.fullmatch(r"Redis away since \d\d:\d\d:\d\d UTC", absence.text)
+    assert absence.ends()
+    assert not absence.ends()
+    assert absence.text == ""
+    assert names(caplog) == ["redis_away", "redis_back"]
+
+
+def test_a_redis_that_answers_but_refuses_is_not_called_away():
+    absence = Absence()
+    absence.begins(ReadOnlyError("READONLY"))
+    assert absence.text.startswith("Redis refuses commands since ")
+
+
+class _Fickle:
+    """A Redis that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.away = True
+
+    def ping(self) -> None:
+        if self.away:
+            raise RedisConnectionError("refused")
+
+
+def test_a_watch_sees_redis_go_and_come(caplog, monkeypatch):
+    monkeypatch.setattr("mastowatch.processes.absence.LOOK_S", 0.01)
+    monkeypatch.setattr("mastowatch.processes.absence.AWAY_LOOK_S", 0.01)
+    redis, absence = _Fickle(), Absence()
+    watch = Watch(redis, absence)
+    watch.start()
+    wait(lambda: absence.text)
+    redis.away = False
+    wait(lambda: not absence.text)
+    watch.stop()
+    assert names(caplog) == ["redis_away", "redis_back"]
