@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -73,6 +74,14 @@ def suite(host: Host) -> Iterator[Suite]:
     mastodon, people, posts = start_mastodon()
     yield Suite(host, mastodon, people, posts)
     mastodon.stop()
+
+
+@pytest.fixture
+def alone(given: Given) -> Iterator[None]:
+    """Take turns with the other hosts, where seconds count: they share a few processors."""
+    with (given.place.parent / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(autouse=True)

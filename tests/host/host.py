@@ -56,7 +56,7 @@ class Host:
                 stdout=console,
                 stderr=console,
             )
-        wait(self._find_init, BOOT_S, f"{self.name} has a first process; see {self.console}")
+        wait(self._find_init, BOOT_S, f"{self.name} has a first process", every_s=0.02)
         wait(self._is_up, BOOT_S, f"{self.name} is up")
         return time.monotonic() - began
 

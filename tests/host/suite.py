@@ -39,9 +39,9 @@ INSTANCE_BASE=http://127.0.0.1:{MASTODON_PORT}
 DRY_RUN=false
 API_REQUESTS_PER_5_MINUTES=100000
 API_PAGED_REQUESTS_PER_15_MINUTES=100000
-POLL_ADMIN_ACCOUNTS_INTERVAL=2
-POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=2
-QUEUE_STATS_INTERVAL=5
+POLL_ADMIN_ACCOUNTS_INTERVAL=5
+POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=5
+QUEUE_STATS_INTERVAL=1
 """
 
 
@@ -87,6 +87,10 @@ class Suite:
     def failed(self) -> list[str]:
         """Return the units of the whole host that systemd calls failed."""
         return self.systemctl("--failed", "--plain", "--no-legend").out.split()
+
+    def ready_at(self, unit: str) -> float:
+        """Return when the unit became ready, as time.monotonic() has it."""
+        return int(self.show(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"]) / 1e6
 
     def ready_again(self, unit: str, old_pid: int) -> bool:
         one = self.show(unit, "MainPID", "ActiveState", "SubState")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait(condition: Callable[[], Any], seconds: float, what: str, every_s: float = 0.05) -> float:
+def wait(condition: Callable[[], Any], seconds: float, what: str, every_s: float = 0.2) -> float:
     """Return the seconds until ``condition`` held; fail with ``what`` was waited for."""
     began = time.monotonic()
     while not condition():

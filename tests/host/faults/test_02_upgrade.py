@@ -45,12 +45,14 @@ class Load:
     jobs: list[str] = field(default_factory=list)
 
     def __enter__(self):
-        self._end = threading.Event()
+        self._end, self._threads = threading.Event(), []
+        return self
+
+    def begin(self):
         askers = (self._over_tcp, self._over_tcp, self._over_socket, self._submit)
         self._threads = [threading.Thread(target=self._repeat, args=(asker(),)) for asker in askers]
         for thread in self._threads:
             thread.start()
-        return self
 
     def __exit__(self, *_):
         self._end.set()
@@ -94,23 +96,13 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def older(suite):
-    """The earlier version, configured, with an edited rule and at work."""
-    suite.install("older")
-    suite.configure()
-    suite.start()
-    wait(suite.works(), 30, "work is done")
-    assert suite.host.run("mastowatch", "--version").out.split()[1] == OLDER
-    return suite.host.path(KEY_FILE).read_text(), suite.host.path(ENV_FILE).read_text()
-
-
-@pytest.fixture(scope="module")
 def upgrade(suite, older, measured):
     """Upgrade under load; returns (load, the job that was running, pids before, a place in the journal)."""
     place, before = suite.now(), suite.pids()
     with suite.paused(), Load(suite) as load:
-        wait(lambda: len(load.answers) > 20, 20, "the load is on")
         running = suite.running_page(1, seconds=4.0)
+        load.begin()
+        wait(lambda: len(load.answers) > 20, 20, "the load is on")
         began = time.monotonic()
         suite.install("deb", KEEP)
         took = time.monotonic() - began

@@ -68,13 +68,11 @@ def test_systemctl_status_tells_what_each_does(suite, started):
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_a_unit_is_ready_within_two_seconds(suite, started, measured, unit):
+def test_a_unit_is_ready_within_two_seconds(suite, started, measured, alone, unit):
     took = []
-    for _ in range(STARTS):
+    while len(took) < STARTS and min(took, default=READY_S) >= READY_S:
         suite.systemctl("restart", unit)
         took.append(_start_s(suite, unit))
-        if took[-1] < READY_S:
-            break
     measured(f"start to ready, {_short(unit)}", f"{min(took):.2f} s")
     assert min(took) < READY_S, took
 
