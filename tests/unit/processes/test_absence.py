@@ -47,7 +47,7 @@ def test_a_watch_sees_redis_go_and_come(caplog, monkeypatch):
     monkeypatch.setattr("mastowatch.processes.absence.LOOK_S", 0.01)
     monkeypatch.setattr("mastowatch.processes.absence.AWAY_LOOK_S", 0.01)
     redis, absence = _Fickle(), Absence()
-    watch = Watch(redis, absence)
+    watch = Watch(redis.ping, absence)
     watch.start()
     wait(lambda: absence.text)
     redis.away = False
