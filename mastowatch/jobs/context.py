@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
@@ -118,11 +118,12 @@ def put(context: Context) -> None:
     _current.set(context)
 
 
-def connect(loaded: Loaded) -> Redis:
+def connect(loaded: Loaded, *, watched: bool = False) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
     looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
+    ``watched``: for a process that has a watchdog to feed between its commands, so that it asks once and not for long.
     """
     options: dict[str, Any] = {
         "redis_connect_func": partial(redis_layout.check_connection, known=redis_layout.LAYOUT),
@@ -131,6 +132,8 @@ def connect(loaded: Loaded) -> Redis:
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     }
+    if watched:
+        options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password

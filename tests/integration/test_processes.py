@@ -22,7 +22,7 @@ from redis import Redis
 from mastowatch.reliable.serializer import JsonQueue
 from tests.engine import wait
 from tests.mastodon_server import add_account, running_mock
-from tests.redis_server import free_port, private_redis
+from tests.redis_server import free_port, private_redis, running_redis
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.redis
@@ -395,6 +395,22 @@ def test_pages_and_api_say_since_when_redis_is_away(start, command):
         assert unit.stop() == 0
     events = [one["event"] for one in unit.events()]
     assert [events.count("redis_away"), events.count("redis_back")] == [1, 1]
+
+
+@pytest.mark.parametrize("command", ["worker", "scheduler"])
+def test_a_redis_that_does_not_answer_is_told_of_long_before_the_watchdog_would_end_it(start, tmp_path, command):
+    with running_redis(tmp_path) as redis:
+        unit = start(redis.url, command)
+        unit.wait_for("idle" if command == "worker" else "Leading")
+        os.kill(redis._process.pid, signal.SIGSTOP)
+        try:
+            # Of the 15 s of WatchdogSec= some are over when it begins to wait.
+            unit.wait_for("Redis away since ", seconds=8)
+        finally:
+            os.kill(redis._process.pid, signal.SIGCONT)
+        unit.heard.clear()
+        unit.wait_for("idle" if command == "worker" else "Leading")
+        assert unit.stop() == 0
 
 
 @pytest.fixture
