@@ -147,6 +147,7 @@ end
 
 -- Single keys ------------------------------------------------------------------------------------------------------
 
+-- All of a job at once, whichever of its keys is met first: that it is ours may stand in its record alone.
 local function forget_job(id)
   for _, execution in ipairs(kind_of('rq:executions:' .. id) == 'zset'
       and redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1) or {}) do
@@ -163,13 +164,19 @@ end
 local function drop_as(kind)
   return function(_, key) drop(key, kind) end
 end
+local function drop_with_job(kind)
+  return function(id, key)
+    if deleting then forget_job(id) end
+    drop(key, kind)
+  end
+end
 local BY_NAME = {
-  {'^rq:job:(.+):dependents$', is_our_job, drop_as('job records')},
-  {'^rq:job::(.+):dependencies$', is_our_job, drop_as('job records')},
-  {'^rq:job:(.+)$', is_our_job, deleting and forget_job or drop_as('job records')},
-  {'^rq:results:(.+)$', is_our_job, drop_as('results of jobs')},
-  {'^rq:executions:(.+)$', is_our_job, drop_as('runs of jobs')},
-  {'^rq:execution:(.+):[^:]+$', is_our_job, drop_as('runs of jobs')},
+  {'^rq:job:(.+):dependents$', is_our_job, drop_with_job('job records')},
+  {'^rq:job::(.+):dependencies$', is_our_job, drop_with_job('job records')},
+  {'^rq:job:(.+)$', is_our_job, drop_with_job('job records')},
+  {'^rq:results:(.+)$', is_our_job, drop_with_job('results of jobs')},
+  {'^rq:executions:(.+)$', is_our_job, drop_with_job('runs of jobs')},
+  {'^rq:execution:(.+):[^:]+$', is_our_job, drop_with_job('runs of jobs')},
   {'^rq:worker:(.+):executions$', is_our_worker, drop_as('workers and schedulers')},
   {'^rq:worker:(.+)$', is_our_worker, drop_as('workers and schedulers')},
   {'^rq:scheduler_instance:(.+)$', is_our_name, drop_as('workers and schedulers')},

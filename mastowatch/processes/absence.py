@@ -32,8 +32,9 @@ class Absence:
 
     def begins(self, error: Exception) -> None:
         """Note that Redis did not answer, or not as it should."""
-        # Full memory, a read-only replica, a wrong password: it answers, but refuses.
-        self._trouble = "refuses commands" if isinstance(error, ResponseError) else "away"
+        # Full memory, a read-only replica, a wrong password: it answers, but refuses. Our own errors keep that as cause.
+        refused = isinstance(error, ResponseError) or isinstance(error.__cause__, ResponseError)
+        self._trouble = "refuses commands" if refused else "away"
         if isinstance(error, LayoutUnready):
             self._trouble = "keys are not of our layout yet"
         if self._since is None:

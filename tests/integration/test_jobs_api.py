@@ -492,6 +492,7 @@ def a_server(url: str, path: Path, port: int):
         "from redis import Redis\n"
         "from mastowatch.config import Loaded, Settings\n"
         "from mastowatch.jobs import context\n"
+        "from mastowatch.processes.layout import Agreement\n"
         "from mastowatch.processes.serving import serve\n"
         "from mastowatch.web.app import create_api\n"
         "url, path, port, key = sys.argv[1:]\n"
@@ -499,7 +500,10 @@ def a_server(url: str, path: Path, port: int):
         "unix.bind(path)\n"
         "unix.listen()\n"
         "tcp = socket.create_server(('127.0.0.1', int(port)))\n"
-        "serve(create_api(context.view(Loaded(Settings(), {}), Redis.from_url(url)), key), [unix, tcp])",
+        "loaded, redis = Loaded(Settings(), {}), Redis.from_url(url)\n"
+        "with Agreement(redis, 'api') as agreement:\n"
+        "    app = create_api(context.view(loaded, redis), key)\n"
+        "    serve(loaded, lambda _: app, [unix, tcp], agreement=agreement, fixed=[])",
         url,
         str(path),
         str(port),

@@ -5,6 +5,7 @@ import re
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 
+from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.processes.absence import Absence, Watch
 from tests.engine import wait
 
@@ -30,6 +31,20 @@ def test_a_redis_that_answers_but_refuses_is_not_called_away():
     absence = Absence()
     absence.begins(ReadOnlyError("READONLY"))
     assert absence.text.startswith("Redis refuses commands since ")
+
+
+def test_what_our_own_error_was_caused_by_counts_the_same():
+    absence = Absence()
+    error = StoreUnavailable("Redis: ReadOnlyError")
+    error.__cause__ = ReadOnlyError("READONLY")
+    absence.begins(error)
+    assert absence.text.startswith("Redis refuses commands since ")
+
+
+def test_keys_that_wait_for_a_migration_are_named_as_such():
+    absence = Absence()
+    absence.begins(LayoutUnready("layout 1"))
+    assert absence.text.startswith("Redis keys are not of our layout yet since ")
 
 
 class _Fickle:
