@@ -16,7 +16,7 @@ RELEASES = ("bookworm", "trixie")
 # package depends on must be here.
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "curl", "ca-certificates", "python3", "debconf"),
-    *("redis-server", "redis-tools", "jq", "tzdata", "autopkgtest"),
+    *("redis-server", "redis-tools", "tzdata", "man-db", "jq", "autopkgtest", "dpkg-dev"),
 )
 KEYRING = "/usr/share/keyrings/debian-archive-{}-automatic.gpg"
 _DEBIAN = "http://deb.debian.org/debian"

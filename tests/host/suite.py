@@ -208,6 +208,14 @@ class Suite:
         answer.raise_for_status()
         return answer.json()
 
+    def unfinished(self, job_ids: Iterable[str]) -> set[str]:
+        """Return those of the jobs that are not finished; a record that is gone counts as lost."""
+        ids = list(job_ids)
+        with self.redis() as redis, redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hget(f"rq:job:{job_id}", "status")
+            return {one for one, status in zip(ids, pipe.execute(), strict=True) if status != "finished"}
+
     def works(self) -> Callable[[], bool]:
         """Return a question: has a recurring job been finished since now?"""
         before = self._finished()

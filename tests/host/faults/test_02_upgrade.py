@@ -13,14 +13,14 @@ import pytest
 import requests
 
 from tests.host.debs import LATER, OLDER, OTHER_LINE
-from tests.host.suite import API, ENV_FILE, KEY_FILE, SERVICES, SOCKET, WORKER
+from tests.host.suite import API, ENV_FILE, KEY_FILE, SCHEDULER, SERVICES, SOCKET, WORKER
 from tests.host.waiting import wait
 
 RULE = "/etc/mastowatch/rules.d/casino-words.toml"
 KEEP = "-oDpkg::Options::=--force-confold"
 # What is logged when a job's process ends otherwise than by itself, or its job comes to another.
 HARM = {"horse_killed", "horse_died", "job_recovered", "job_lost_to_another_worker"}
-PAUSE_S = 0.05  # between two requests of one asker: a busy admin, not a benchmark
+PAUSE_S = 0.1  # between two requests of one asker: a busy admin, not a benchmark
 
 
 class OverSocket(http.client.HTTPConnection):
@@ -123,13 +123,9 @@ def test_no_request_is_refused(upgrade):
 def test_no_job_is_lost(suite, upgrade, measured):
     load, _, _ = upgrade
     accepted = set(load.jobs)
-
-    def unfinished():
-        return {one for one in accepted if suite.job(one)["status"] != "finished"}
-
-    wait(lambda: not unfinished(), 60, "all accepted jobs are finished", every_s=1)
-    measured("  jobs accepted, lost", f"{len(accepted)}, {len(unfinished())}")
     assert accepted
+    wait(lambda: not suite.unfinished(accepted), 60, "all accepted jobs are finished")
+    measured("  jobs accepted, lost", f"{len(accepted)}, 0")
 
 
 def test_the_job_that_ran_was_finished_by_the_old_version(suite, upgrade):
@@ -184,3 +180,22 @@ def test_a_downgrade_to_one_that_does_not_know_the_layout_is_refused_with_a_reas
     wait(suite.all_active, 30, "all units are active")
     assert suite.failed() == []
     assert suite.pids() == before
+
+
+def test_a_newer_layout_in_redis_is_told_of_and_left_alone(suite, upgrade):
+    place = suite.now()
+    with suite.redis() as redis:
+        known = redis.get("mastowatch:layout")
+        redis.set("mastowatch:layout", int(known) + 1)
+        try:
+            done = suite.systemctl("restart", SCHEDULER, check=False)
+            assert done.status != 0
+            assert suite.show(SCHEDULER, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "2", "NRestarts": "0"}
+            told = suite.lines(place, SCHEDULER, "-p", "err")
+            assert [line["event"] for line in told] == ["not_usable"]
+            assert "layout" in told[0]["error"]
+            assert redis.get("mastowatch:layout") == str(int(known) + 1)
+        finally:
+            redis.set("mastowatch:layout", known)
+    suite.systemctl("restart", *SERVICES)
+    wait(suite.works(), 20, "work goes on")
