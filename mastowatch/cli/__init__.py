@@ -107,8 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("action", choices=("on", "off", "status"))
     one.set_defaults(run=_panic)
 
-    about = "delete MastoWatch's keys in Redis, and no others"
-    one = commands.add_parser("forget", help=about, description=f"{about}.".capitalize(), parents=[config])
+    one = commands.add_parser("forget", help="delete MastoWatch's keys in Redis, and no others", parents=[config])
     one.add_argument("--yes", action="store_true", help="without asking; else a list is shown, and a terminal asked")
     about = "even while processes of MastoWatch run, or where a newer version has changed the keys"
     one.add_argument("--force", action="store_true", help=about)

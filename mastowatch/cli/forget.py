@@ -29,7 +29,7 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
                 return EXIT_NO
             _tell("Deleted", keys.delete())
     except StoreUnavailable as error:
-        print(f"mastowatch: {error}; what is left can be deleted later, by the same command", file=sys.stderr)
+        print(f"mastowatch: {error}; try again when it answers: what is gone by then does no harm", file=sys.stderr)
         return EXIT_NO
     return 0
 

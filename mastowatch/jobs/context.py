@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
-from mastowatch.adapters.mastodon_api import MastodonApi
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
@@ -118,12 +118,13 @@ def put(context: Context) -> None:
     _current.set(context)
 
 
-def connect(loaded: Loaded, *, watched: bool = False) -> Redis:
+def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
     """Return a client of the Redis in the settings; connects at the first command.
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
     looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
-    ``watched``: for a process that has a watchdog to feed between its commands, so that it asks once and not for long.
+    ``waits=False``: for a process with a watchdog to feed or people who wait for a page; a Redis that stands still is
+    given up after 3 s.
     """
     options: dict[str, Any] = {
         "redis_connect_func": partial(redis_layout.check_connection, known=redis_layout.LAYOUT),
@@ -132,8 +133,9 @@ def connect(loaded: Loaded, *, watched: bool = False) -> Redis:
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
     }
-    if watched:
-        options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+    if not waits:
+        # A connection that has broken is made anew once; an answer that did not come is not waited for again.
+        options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))}
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
@@ -263,6 +265,9 @@ def _budget(settings: Settings, redis: Redis) -> Budget:
 
 
 def _mastodon(loaded: Loaded, redis: Redis) -> Callable[[Purpose], Mastodon]:
+    # Here, as the library for Mastodon takes a tenth of a second to import and only workers need it.
+    from mastowatch.adapters.mastodon_api import MastodonApi
+
     settings, token = loaded.settings, loaded.need_secret("access_token")
     made: list[MastodonApi] = []
 

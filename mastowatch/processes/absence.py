@@ -32,7 +32,8 @@ class Absence:
 
     def begins(self, error: Exception) -> None:
         """Note that Redis did not answer, or not as it should."""
-        # Full memory, a read-only replica, a wrong password: it answers, but refuses. Our own errors keep that as cause.
+        # Full memory, a read-only replica, a wrong password: it answers, but refuses. Our own errors keep that as
+        # their cause.
         refused = isinstance(error, ResponseError) or isinstance(error.__cause__, ResponseError)
         self._trouble = "refuses commands" if refused else "away"
         if isinstance(error, LayoutUnready):

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def run(loaded: Loaded) -> None:
     """Serve until SIGTERM."""
-    redis = contexts.connect(loaded)
+    redis = contexts.connect(loaded, waits=False)
 
     def make(found: Loaded) -> FastAPI:
         key = found.secret("api_key")

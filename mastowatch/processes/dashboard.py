@@ -12,7 +12,7 @@ from mastowatch.web.dashboard import create_dashboard
 
 def run(loaded: Loaded) -> None:
     """Serve until SIGTERM."""
-    redis = contexts.connect(loaded)
+    redis = contexts.connect(loaded, waits=False)
     sockets = [tcp_socket(loaded.settings.dashboard_bind, "DASHBOARD_BIND")]
     with Agreement(redis, "dashboard") as agreement:
         serve(

@@ -27,7 +27,7 @@ LOOK_S = 5.0  # how old the time of the next tick in the STATUS may be
 
 def run(loaded: Loaded) -> None:
     """Keep the recurring jobs going until SIGTERM."""
-    redis, notifier = contexts.connect(loaded, watched=True), Notifier()
+    redis, notifier = contexts.connect(loaded, waits=False), Notifier()
     scheduler = get_scheduler(redis, loaded.settings)
     reloader = Reloader(loaded, lambda found: scheduler.change(recurring_jobs(found.settings)))
     with Agreement(redis, "scheduler", alive=notifier.alive) as agreement:

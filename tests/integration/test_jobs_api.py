@@ -487,27 +487,18 @@ def a_worker(url: str):
 
 
 def a_server(url: str, path: Path, port: int):
+    key = path.with_name("key")
+    key.write_text(KEY)
     return running(
-        "import socket, sys\n"
-        "from redis import Redis\n"
-        "from mastowatch.config import Loaded, Settings\n"
-        "from mastowatch.jobs import context\n"
-        "from mastowatch.processes.layout import Agreement\n"
-        "from mastowatch.processes.serving import serve\n"
-        "from mastowatch.web.app import create_api\n"
-        "url, path, port, key = sys.argv[1:]\n"
-        "unix = socket.socket(socket.AF_UNIX)\n"
-        "unix.bind(path)\n"
-        "unix.listen()\n"
-        "tcp = socket.create_server(('127.0.0.1', int(port)))\n"
-        "loaded, redis = Loaded(Settings(), {}), Redis.from_url(url)\n"
-        "with Agreement(redis, 'api') as agreement:\n"
-        "    app = create_api(context.view(loaded, redis), key)\n"
-        "    serve(loaded, lambda _: app, [unix, tcp], agreement=agreement, fixed=[])",
+        "import sys\n"
+        "from mastowatch.config import load\n"
+        "from mastowatch.processes import api\n"
+        "names = ('REDIS_URL', 'API_SOCKET', 'API_BIND', 'API_KEY_FILE')\n"
+        "api.run(load(dict(zip(names, sys.argv[1:], strict=True))))",
         url,
         str(path),
-        str(port),
-        KEY,
+        f"127.0.0.1:{port}",
+        str(key),
     )
 
 

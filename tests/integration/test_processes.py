@@ -413,6 +413,29 @@ def test_a_redis_that_does_not_answer_is_told_of_long_before_the_watchdog_would_
         assert unit.stop() == 0
 
 
+def test_a_redis_that_does_not_answer_holds_neither_a_page_nor_a_stop(start, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    with running_redis(tmp_path) as redis:
+        unit = start(redis.url, "dashboard", DASHBOARD_BIND=address)
+        unit.wait_for("READY=1")
+        assert requests.get(f"http://{address}/", timeout=5).status_code == 200
+        os.kill(redis._process.pid, signal.SIGSTOP)
+        try:
+            assert requests.get(f"http://{address}/", timeout=8).status_code == 503
+            asking = threading.Thread(target=_ask_in_vain, args=(address,))
+            asking.start()
+            unit.process.send_signal(signal.SIGTERM)
+            assert unit.process.wait(14) == 0  # TimeoutStopSec= is 15
+            asking.join()
+        finally:
+            os.kill(redis._process.pid, signal.SIGCONT)
+
+
+def _ask_in_vain(address: str) -> None:
+    with contextlib.suppress(requests.RequestException):
+        requests.get(f"http://{address}/", timeout=20)
+
+
 @pytest.fixture
 def addresses(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A TCP and a unix socket that listen already, as systemd holds them."""
