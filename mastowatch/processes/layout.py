@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Self
@@ -22,6 +23,7 @@ from mastowatch.logs import event
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # of the 20 s that a process without a sign of life counts as living
+LEAVE_S = 1.0  # how long an end waits for a look that is under way
 EXIT_OUTDATED = 1
 
 
@@ -42,13 +44,16 @@ class Agreement:
         self._layout = contexts.layout(redis, kind, alive=alive)
         self._clock, self._next = clock, 0.0
         self._agreed = self._outdated = False
+        self._looking = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Take the process out of those that live; raises SystemExit(1) if a newer version waits for it."""
-        self._layout.leave()
+        # A look that is under way would take it in again; with Redis standing still it runs out by itself.
+        if self._looking.acquire(timeout=LEAVE_S):
+            self._layout.leave()
         if self._outdated and kind is None:
             raise SystemExit(EXIT_OUTDATED)
 
@@ -60,11 +65,15 @@ class Agreement:
             event(log, logging.DEBUG, "layout_unknown", reason=str(error))
 
     def look(self) -> None:
-        """Ask from beside the work, every few seconds; raises StoreUnavailable."""
+        """Ask from a thread beside the work, every few seconds; raises StoreUnavailable."""
+        if not self._looking.acquire(blocking=False):
+            return  # the process has left
         try:
             self._ask()
         except LayoutNewer as error:
             self._give_way(str(error))
+        finally:
+            self._looking.release()
 
     def guard(self, step: Callable[[], bool]) -> Callable[[], bool]:
         """Return ``step`` for a Loop: not taken before an agreement, and not after newer keys were found."""
