@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --upgrade
 
-.PHONY: help setup demo test chaos check bench deb lock clean
+.PHONY: help setup demo test test-host chaos check bench deb lock clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -40,6 +40,9 @@ bench: $(STAMP) ## the figures that README states; ten minutes or so
 
 deb: ## the Debian package, dist/mastowatch_*_amd64.deb; wheels are fetched once, the build is without a network
 	@wheels=$$(packaging/fetch-wheels) && packaging/build-deb "$$wheels"
+
+test-host: $(STAMP) deb ## the package on booted Debian 12 and 13; needs root. RELEASE=trixie for one, ARGS for pytest
+	@$(BIN)/python -m tests.host $(if $(RELEASE),--release $(RELEASE)) $(ARGS)
 
 lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(BIN)/pip install -q uv

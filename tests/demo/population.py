@@ -217,21 +217,29 @@ KINDS: dict[str, tuple[Callable[[random.Random], Person], Callable[[random.Rando
 }
 
 
-def populate(session: Session, now: datetime, seed: int = 1) -> Population:
-    """Write the whole server into ``session`` and commit."""
+def populate(
+    session: Session,
+    now: datetime,
+    seed: int = 1,
+    *,
+    accounts: int = REMOTE + LOCAL,
+    planted: int = PLANTED_PER_KIND,
+    misses: int = MISSES_PER_KIND,
+) -> Population:
+    """Write the whole server into ``session`` and commit; ``planted`` and ``misses`` are so many of each kind."""
     draw = random.Random(seed)
-    people = [(kind, make(draw)) for kind, (make, _) in KINDS.items() for _ in range(PLANTED_PER_KIND)]
-    people += [(f"near {kind}", make(draw)) for kind, (_, make) in KINDS.items() for _ in range(MISSES_PER_KIND)]
-    people += [("", ordinary(draw)) for _ in range(REMOTE + LOCAL - len(people))]
+    people = [(kind, make(draw)) for kind, (make, _) in KINDS.items() for _ in range(planted)]
+    people += [(f"near {kind}", make(draw)) for kind, (_, make) in KINDS.items() for _ in range(misses)]
+    people += [("", ordinary(draw)) for _ in range(accounts - len(people))]
     draw.shuffle(people)
     writer = _Writer(session, now, draw)
     writer.bot()
     for number, (kind, person) in enumerate(people):
         writer.add(person, kind, local=number % 11 == 0)
     writer.flush()
-    planted = {one: kind for one, kind in writer.kinds.items() if kind in KINDS}
-    misses = {one: kind for one, kind in writer.kinds.items() if kind.startswith("near")}
-    return Population(planted, misses, len(people), len(writer.posts))
+    spam = {one: kind for one, kind in writer.kinds.items() if kind in KINDS}
+    near = {one: kind for one, kind in writer.kinds.items() if kind.startswith("near")}
+    return Population(spam, near, len(people), len(writer.posts))
 
 
 class _Writer:
