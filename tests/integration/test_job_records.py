@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -12,12 +15,13 @@ from redis import BlockingConnectionPool, Redis
 from redis.exceptions import ConnectionError as Away
 from rq.job import Retry
 from rq.rate_limit import RateLimit
+from rq.utils import utcformat
 
 from mastowatch.jobs import control
 from mastowatch.reliable import horse, scripts
 from mastowatch.reliable.line import Line
-from mastowatch.reliable.recovery import UNSETTLED, bury
-from mastowatch.reliable.serializer import JsonQueue
+from mastowatch.reliable.recovery import UNSETTLED, bury, settle
+from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.tidying import Tidying
 from mastowatch.reliable.worker import ReliableWorker
 from tests.engine import (
@@ -100,6 +104,62 @@ def test_a_retry_has_no_follow_up(redis: Redis, queue: JsonQueue, redis_server: 
     assert [kind for kind, _ in attempts(redis, job.id)] == ["RETRIED", "FAILED"]
     assert dependent.get_status() == "deferred"
     assert leftovers(redis) == []
+
+
+# --- deleted while it runs -------------------------------------------------------------------------------
+
+
+class Interrupted(Redis):
+    """Lets somebody else do something before each of the commands that it is about to send."""
+
+    before: Callable[[int], object] = staticmethod(lambda number: None)
+    sent = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        number, Interrupted.sent = self.sent, self.sent + 1
+        Interrupted.before(number)
+        return super().execute_command(*args, **options)
+
+
+HAND, REGISTRATION = scripts.taken_key("w"), scripts.worker_key("w")
+
+
+def begin(redis: Redis, queue: JsonQueue) -> JsonJob:
+    """Have the worker "w" begin a job, by the script alone."""
+    job = queue.enqueue(fail, job_id="deleted")
+    redis.hset(REGISTRATION, "birth", "x")
+    redis.sadd("rq:workers", REGISTRATION)
+    keys = [HAND, REGISTRATION, scripts.SUSPENDED, queue.key]
+    redis.eval(scripts.TAKE, len(keys), *keys, "w", "run", utcformat(datetime.now(UTC)), time.time(), 90, 1)
+    return job
+
+
+def show_life(redis: Redis) -> None:
+    when = [utcformat(datetime.now(UTC)), time.time(), 9]
+    redis.eval(scripts.BEAT, 2, REGISTRATION, HAND, *when, "deleted", "run", 90, "w", 4000)
+
+
+@pytest.mark.parametrize("begun", ["still known", "expired"])
+def test_signs_of_life_between_the_steps_of_a_deletion_leave_nothing_of_the_run(
+    redis: Redis, queue: JsonQueue, redis_server: str, monkeypatch: pytest.MonkeyPatch, begun: str
+):
+    """RQ deletes a job in a dozen steps; at any of them its worker may say that the job still runs, and then die."""
+    steps = 15
+    for moments in combinations_with_replacement(range(steps), 2):
+        begin(redis, queue)
+        if begun == "expired":
+            redis.delete("rq:execution:deleted:run")
+            show_life(redis)
+        with Interrupted.from_url(redis_server) as other:
+            job = JsonJob.fetch("deleted", connection=other)
+            monkeypatch.setattr(Interrupted, "sent", 0)
+            monkeypatch.setattr(
+                Interrupted, "before", lambda number, moments=moments: number in moments and show_life(redis)
+            )
+            job.delete()
+            assert other.sent == steps, "or the moments are no longer all that there are"
+        settle(redis, b"deleted", "w", "default", "counted", "died")
+        assert redis.keys("*deleted*") == leftovers(redis) == [], f"{moments}"
 
 
 # --- answers that are lost -------------------------------------------------------------------------------
