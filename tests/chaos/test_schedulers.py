@@ -29,7 +29,7 @@ from mastowatch.reliable.scheduler import LOCK_S, PLANNED
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from tests.redis_server import free_port, private_redis
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.alone, pytest.mark.redis]
 
 ROOT = Path(__file__).parents[2]
 LONG = os.environ.get("CHAOS") == "long"

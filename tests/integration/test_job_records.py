@@ -139,17 +139,13 @@ def show_life(redis: Redis) -> None:
     redis.eval(scripts.BEAT, 2, REGISTRATION, HAND, *when, "deleted", "run", 90, "w", 4000)
 
 
-@pytest.mark.parametrize("begun", ["still known", "expired"])
 def test_signs_of_life_between_the_steps_of_a_deletion_leave_nothing_of_the_run(
-    redis: Redis, queue: JsonQueue, redis_server: str, monkeypatch: pytest.MonkeyPatch, begun: str
+    redis: Redis, queue: JsonQueue, redis_server: str, monkeypatch: pytest.MonkeyPatch
 ):
     """RQ deletes a job in a dozen steps; at any of them its worker may say that the job still runs, and then die."""
     steps = 15
     for moments in combinations_with_replacement(range(steps), 2):
         begin(redis, queue)
-        if begun == "expired":
-            redis.delete("rq:execution:deleted:run")
-            show_life(redis)
         with Interrupted.from_url(redis_server) as other:
             job = JsonJob.fetch("deleted", connection=other)
             monkeypatch.setattr(Interrupted, "sent", 0)
@@ -299,7 +295,7 @@ def test_a_sign_of_life_renews_a_run_that_has_expired(redis: Redis, queue: JsonQ
     wait(lambda: "begin one" in notes(redis))
     (member,) = redis.zrange("rq:wip:default", 0, -1)
     redis.delete(b"rq:execution:" + member, f"rq:executions:{job.id}", "rq:wip:default")
-    wait(lambda: redis.exists(b"rq:execution:" + member), 5)
+    wait(lambda: redis.exists(b"rq:execution:" + member))
     assert redis.zrange("rq:wip:default", 0, -1) == [member]
     process.kill()
     process.join()
@@ -333,7 +329,7 @@ def test_a_horse_that_dies_of_a_long_id_is_blamed_on_that_job(redis: Redis, queu
     process = start(redis_server, ["default"], grace_s=0.5)
     wait(lambda: "begin one" in notes(redis))
     os.kill(child_of(process), signal.SIGSTOP)
-    wait(lambda: job.get_status(refresh=True) == "failed", 10)
+    wait(lambda: job.get_status(refresh=True) == "failed")
     stop(process)
 
 
@@ -342,7 +338,7 @@ def test_a_worker_can_be_made_in_one_process_and_work_in_another(redis: Redis, q
     with made(redis) as worker:
         process = FORK.Process(target=worker.work, args=(True,))
         process.start()
-        process.join(10)
+        process.join(20)
         assert job.get_status(refresh=True) == "finished"
 
 
@@ -380,14 +376,16 @@ def test_it_hears_many_commands_at_once_and_bears_nonsense(redis: Redis, queue: 
     for _ in range(40):
         redis.publish("rq:pubsub:w", '{"command": "kill-horse"}')
     redis.publish("rq:pubsub:w", '{"command": "shutdown"}')
-    process.join(5)
+    process.join(20)
     assert process.exitcode == 0
 
 
-def test_it_hears_commands_as_soon_as_it_may_subscribe(redis: Redis, redis_server: str):
+def test_it_hears_commands_as_soon_as_it_may_subscribe(redis: Redis, redis_server: str, monkeypatch):
+    monkeypatch.setattr("mastowatch.reliable.worker.LISTEN_AGAIN_S", 0.5)
+    redis.acl_log_reset()
     redis.execute_command("ACL", "SETUSER", "deaf", "on", ">p", "~*", "resetchannels", "+@all")
     process = start(redis_server.replace("redis://", "redis://deaf:p@"), ["default"], name="w")
-    time.sleep(1)
+    wait(redis.acl_log)  # it was refused
     redis.execute_command("ACL", "SETUSER", "deaf", "&*")
     wait(lambda: redis.pubsub_numsub("rq:pubsub:w")[0][1])
     stop(process)
@@ -438,5 +436,5 @@ def test_a_horse_that_dies_while_it_tidies_leaves_no_lock(redis: Redis, queue: J
     horse = child_of(process)
     redis.set("rq:maintenance", "w", px=30_000)
     os.kill(horse, signal.SIGKILL)
-    wait(lambda: not redis.exists("rq:maintenance"), 5)
+    wait(lambda: not redis.exists("rq:maintenance"))  # it would last 30 s
     stop(process)

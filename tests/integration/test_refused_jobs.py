@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.reliable.serializer import JsonQueue
-from tests.engine import leftovers, note, notes, start, wait
+from tests.engine import expire_registration, leftovers, note, notes, start, wait
 
 pytestmark = pytest.mark.redis
 
@@ -60,6 +60,7 @@ def test_a_damaged_record_ends_as_failed_and_never_ends_a_worker(redis: Redis, r
         redis.sadd("rq:takers", "dead")
         redis.lmove(queue.key, "rq:taken:dead", "LEFT", "LEFT")
         redis.hset(bad.key, "status", "started")
+        expire_registration(redis)
     redis.hset(bad.key, mapping=damage)
     process = start(redis_server, ["default"])
     wait(lambda: "end good" in notes(redis))

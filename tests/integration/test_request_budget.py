@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from typing import Literal
 
 import pytest
@@ -45,11 +46,15 @@ def read_until_exhausted(api: MastodonApi, walk: Walk = "newest") -> int:
             return asked
 
 
-def race(url: str, redis_url: str, start_at: float, walk: Walk, purpose: Purpose) -> int:
+def meet(gate: Barrier) -> None:
+    """Wait at the beginning of a process until the others have begun, too."""
+    gate.wait(60)
+
+
+def race(url: str, redis_url: str, walk: Walk, purpose: Purpose) -> int:
     """Run in a process of its own."""
     with Redis.from_url(redis_url) as redis:
         api = client(url, "token", redis, per_5_min=LIMIT, paged_per_15_min=LIMIT).for_purpose(purpose)
-        time.sleep(max(0.0, start_at - time.time()))
         return read_until_exhausted(api, walk)
 
 
@@ -60,9 +65,9 @@ def race(url: str, redis_url: str, start_at: float, walk: Walk, purpose: Purpose
 def test_racing_readers_use_up_their_share_and_never_meet_a_429(redis, redis_server, walk, purpose, allowed):
     with strict_mastodon(per_5_min=LIMIT, per_user=5 * LIMIT, paged=LIMIT) as strict:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(READERS, mp_context=context) as pool:
-            start_at = time.time() + 3
-            readers = [pool.submit(race, strict.url, redis_server, start_at, walk, purpose) for _ in range(READERS)]
+        together = {"initializer": meet, "initargs": (context.Barrier(READERS),)}
+        with ProcessPoolExecutor(READERS, mp_context=context, **together) as pool:
+            readers = [pool.submit(race, strict.url, redis_server, walk, purpose) for _ in range(READERS)]
             asked = [reader.result(60) for reader in readers]
     assert strict.codes == [200] * allowed
     assert sum(asked) == allowed
