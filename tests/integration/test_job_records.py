@@ -204,9 +204,10 @@ def test_a_job_whose_end_may_not_be_written_stays_in_hand_until_it_may(
     redis: Redis, queue: JsonQueue, redis_server: str
 ):
     redis.execute_command("ACL", "SETUSER", "w", "on", ">p", "~*", "&*", "+@all", "-xadd")
+    redis.acl_log_reset()
     job = queue.enqueue(fail, retry=Retry(max=3))
     process = start(redis_server.replace("redis://", "redis://w:p@"), ["default"])
-    time.sleep(2)
+    wait(lambda: sum(int(refusal["count"]) for refusal in redis.acl_log()) > horse.SCRIPT_TRIES)
     (hand,) = redis.keys("rq:taken:*")
     assert redis.lrange(hand, 0, -1) == [job.id.encode()]
     redis.execute_command("ACL", "SETUSER", "w", "+xadd")

@@ -405,7 +405,7 @@ def work_in_a_group(url: str) -> None:
 
 def signal_the_parents_group(name: str) -> None:
     os.killpg(os.getpgid(os.getppid()), signal.Signals[name])
-    time.sleep(0.5)
+    time.sleep(1.0)  # until the worker has heard, for which there is no sign
 
 
 # --- files -----------------------------------------------------------------------------------------------

@@ -210,6 +210,15 @@ def due_in(job: Job) -> float:
     return (queue.scheduled_job_registry.get_scheduled_time(job) - datetime.now(UTC)).total_seconds()
 
 
+def end_of(redis: Redis, key: str) -> float:
+    return time.time() + redis.pttl(key) / 1000
+
+
+def kept(seconds: float, began: float, *ends: float) -> bool:
+    """Whether all the ends lie so long after some moment since ``began``; RQ reckons in whole seconds."""
+    return all(began + seconds - 1 <= end <= time.time() + seconds + 1 for end in ends)
+
+
 def rq(*arguments: str, url: str) -> str:
     """The real command line."""
     command = [str(Path(sys.executable).with_name("rq")), arguments[0], "--url", url, *arguments[1:]]
@@ -295,11 +304,10 @@ def test_after_a_timeout_the_next_job_runs_in_another_process(redis, queue):
 @both
 @pytest.mark.parametrize(("options", "seconds"), [({}, 500), ({"result_ttl": 30}, 30)])
 def test_a_finished_job_and_its_result_are_kept_so_long(redis, queue, engine, options, seconds):
-    job = queue.enqueue(echo, 1, **options)
+    job, began = queue.enqueue(echo, 1, **options), time.time()
     run(engine, redis)
-    assert seconds - 5 < redis.ttl(job.key) <= seconds
-    assert seconds - 5 < redis.ttl(Result.get_key(job.id)) <= seconds
-    assert redis.zscore("rq:finished:default", job.id) == pytest.approx(time.time() + seconds, abs=5)
+    assert kept(seconds, began, end_of(redis, job.key), end_of(redis, Result.get_key(job.id)))
+    assert kept(seconds, began, redis.zscore("rq:finished:default", job.id))
 
 
 @both
@@ -322,17 +330,16 @@ def test_a_finished_job_leaves_nothing_with_a_ttl_of_zero(redis, queue, engine):
 @both
 @pytest.mark.parametrize(("options", "seconds"), [({}, YEAR_S), ({"failure_ttl": 40}, 40)])
 def test_a_failed_job_is_kept_so_long(redis, queue, engine, options, seconds):
-    job = queue.enqueue(fail, **options)
+    job, began = queue.enqueue(fail, **options), time.time()
     run(engine, redis)
-    assert seconds - 5 < redis.ttl(job.key) <= seconds
-    assert redis.zscore("rq:failed:default", job.id) == pytest.approx(time.time() + seconds, abs=5)
+    assert kept(seconds, began, end_of(redis, job.key), redis.zscore("rq:failed:default", job.id))
 
 
 def test_a_failure_is_kept_as_long_as_its_job(redis, queue):
     """Stock RQ keeps it for ever, unless the job has a failure_ttl of its own."""
-    job = queue.enqueue(fail)
+    job, began = queue.enqueue(fail), time.time()
     run(OURS, redis)
-    assert YEAR_S - 5 < redis.ttl(Result.get_key(job.id)) <= YEAR_S
+    assert kept(YEAR_S, began, end_of(redis, Result.get_key(job.id)))
 
 
 @both
@@ -499,7 +506,7 @@ def test_a_job_that_wants_to_be_run_again_later_loses_no_retry(redis, queue, eng
     )
     run(engine, redis)
     assert status(job) == "scheduled"
-    assert 55 < due_in(job) <= 60
+    assert 30 < due_in(job) <= 60
     assert texts(redis, "called") == []
     release_delayed(redis)
     run(engine, redis)
@@ -1007,9 +1014,9 @@ def test_a_worker_is_shut_down_by_a_command_after_its_job(redis, redis_server, q
     with running(engine, redis_server) as process:
         wait(lambda: texts(redis) == ["begun"])
         send_shutdown_command(redis, again(job).worker_name)
-        time.sleep(0.3)
+        time.sleep(1.0)  # until it has heard, for which there is no sign
         let_go(redis)
-        process.join(10)
+        process.join(20)
         assert process.exitcode == 0
     assert (status(job), status(waiting)) == ("finished", "queued")
     assert Worker.all(connection=redis) == []

@@ -125,7 +125,7 @@ def test_a_stop_that_can_not_wait_puts_the_job_back(redis: Redis, queue: JsonQue
     wait(lambda: "begin one" in notes(redis))
     process.terminate()
     if how == "second SIGTERM":
-        time.sleep(0.3)  # two in one moment are one
+        time.sleep(1.0)  # two in one moment are one
         process.terminate()
     process.join(20)  # the job would take 30 s
     assert process.exitcode == 0
