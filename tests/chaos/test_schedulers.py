@@ -336,7 +336,7 @@ def test_a_redis_that_comes_back_empty_is_planned_anew_by_the_same_process(tmp_p
     assert victim.ended_by_itself() == 0
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true"

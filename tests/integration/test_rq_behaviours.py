@@ -121,9 +121,11 @@ def tell_of_itself() -> dict[str, Any]:
 
 
 def hold(text: str = "begun") -> str:
-    """Run until the test says go."""
+    """Run until the test says go, or for a minute."""
     note(text)
-    here().blpop("go", timeout=30)
+    for _ in range(60):  # one long wait would outlast the patience of redis-py, which is 5 s
+        if here().blpop("go", timeout=1):
+            break
     return text
 
 
@@ -1016,7 +1018,7 @@ def test_a_worker_is_shut_down_by_a_command_after_its_job(redis, redis_server, q
         send_shutdown_command(redis, again(job).worker_name)
         time.sleep(1.0)  # until it has heard, for which there is no sign
         let_go(redis)
-        process.join(20)
+        process.join(60)
         assert process.exitcode == 0
     assert (status(job), status(waiting)) == ("finished", "queued")
     assert Worker.all(connection=redis) == []
@@ -1028,7 +1030,7 @@ def test_an_idle_worker_is_shut_down_by_a_command_at_once(redis, redis_server, e
         wait(lambda: Worker.all(connection=redis) and Worker.all(connection=redis)[0].get_state() == "idle")
         wait(lambda: redis.pubsub_numsub(f"rq:pubsub:{Worker.all(connection=redis)[0].name}")[0][1])
         send_shutdown_command(redis, Worker.all(connection=redis)[0].name)
-        process.join(20)
+        process.join(60)
         assert process.exitcode == 0
 
 
