@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait for a process rather than compute; those that need the machine to themselves get it (tests/alone.py).
+PROCESSES ?= 4
 STAMP := $(VENV)/.ready
 UV_LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --upgrade
@@ -25,7 +27,7 @@ demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; 
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
 test: $(STAMP) ## unit, contract, integration and chaos tests, on a real redis-server and mastodon-mock
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) $(ARGS)
 
 chaos: $(STAMP) ## kill workers, Redis and schedulers again and again, here and under stock RQ; about half an hour
 	@CHAOS=long $(BIN)/python -m tests.chaos

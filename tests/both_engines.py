@@ -76,7 +76,7 @@ def running(engine: str, url: str, queues: Sequence[str] = ("default",), **optio
 def end(process: BaseProcess) -> None:
     with suppress(ProcessLookupError):
         os.kill(process.pid or 0, signal.SIGTERM)
-    process.join(15)
+    process.join(60)
     if process.is_alive():
         process.kill()
         process.join(5)

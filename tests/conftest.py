@@ -1,21 +1,29 @@
-"""What all tests share: one real redis-server, emptied before each test that asks for it."""
+"""What all tests share: one real redis-server a process of pytest, emptied before each test that asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from redis import Redis
 
+from tests.alone import is_alone, place_for
 from tests.engine import end_all
 from tests.redis_server import private_redis
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a redis-server by the fixtures it asks for, so that no test can forget to."""
+    """Mark what needs a redis-server by the fixtures it asks for, and put what wants the machine to itself last."""
     for item in items:
         if {"redis", "redis_server"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.redis)
+    items.sort(key=is_alone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with place_for(item):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,8 @@ def made(redis: Redis, **options: Any) -> Iterator[ReliableWorker]:
         worker.leave()
 
 
-def wait(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def wait(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    """Wait until it is true; ``seconds`` are for a machine that has much more to do."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

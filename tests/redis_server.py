@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import tempfile
@@ -26,20 +27,42 @@ class RedisProcess:
     """A redis-server that can be killed and started again on the same port and directory."""
 
     def __init__(self, directory: str | Path, *options: str, port: int = 0) -> None:
-        self.port = port or free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/1"
-        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)]
-        self._command += ["--save", "", "--appendonly", "no", *options]
+        self._options = ["--bind", "127.0.0.1", "--dir", str(directory), "--save", "", "--appendonly", "no", *options]
         self._process: subprocess.Popen[bytes] | None = None
+        self._may_choose = not port
+        self.port = port or free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/1"
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        _wait(self.port)
+        """Start it, the first time on another port if somebody else was quicker to take this one."""
+        for _ in range(10):
+            command = ["redis-server", "--port", str(self.port), *self._options]
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            if _answers(self.port, self._process):
+                self._may_choose = False
+                return
+            if self._may_choose:
+                self.port = free_port()
+            time.sleep(0.05)
+        raise RuntimeError("redis-server did not start")
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Have it neither answer nor refuse, as when its machine or the network stands still."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -65,11 +88,18 @@ def running_redis(directory: str | Path, *options: str, port: int = 0) -> Iterat
         redis.stop()
 
 
-def _wait(port: int) -> None:
+def nowhere() -> Redis:
+    """Return a client of a Redis that is not there, which asks once."""
+    return Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
+
+
+def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until this process answers, and not another one that has its port; False if it has ended."""
     with Redis(port=port, retry=Retry(NoBackoff(), 0)) as client:
-        for _ in range(250):
+        while process.poll() is None:
             with contextlib.suppress(RedisError):
-                client.ping()
-                return
-            time.sleep(0.02)
-    raise RuntimeError("redis-server did not start")
+                client.ping()  # refused while it loads its data
+                if client.info("server")["process_id"] == process.pid:
+                    return True
+            time.sleep(0.01)
+    return False

@@ -55,11 +55,12 @@ class StrictMastodon:
     bodies: dict[str, bytes] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     url: str = ""
+    clock: Callable[[], float] = time.time
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self, query: Mapping[str, list[str]]) -> tuple[bool, dict[str, str]]:
         """Count a request; returns whether it may pass, and the headers of its answer."""
-        now = time.time()
+        now = self.clock()
         with self.lock:
             concerned = [one for one in self.throttles if not one.paged_only or PAGING & query.keys()]
             left = [(one.count(now), number) for number, one in enumerate(concerned)]
@@ -68,14 +69,16 @@ class StrictMastodon:
 
 
 @contextmanager
-def strict_mastodon(*, per_5_min: int = 300, per_user: int = 1500, paged: int = 300) -> Iterator[StrictMastodon]:
+def strict_mastodon(
+    *, per_5_min: int = 300, per_user: int = 1500, paged: int = 300, clock: Callable[[], float] = time.time
+) -> Iterator[StrictMastodon]:
     """Run one on a free port."""
     throttles = (
         Throttle("token", per_5_min, 300),
         Throttle("user", per_user, 300),
         Throttle("paging", paged, 900, paged_only=True),
     )
-    strict = StrictMastodon(throttles)
+    strict = StrictMastodon(throttles, clock=clock)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(strict))
     server.daemon_threads = True
     strict.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -342,19 +342,24 @@ local id, execution = ARGV[4], ARGV[5]
 local job, member = 'rq:job:' .. id, id .. ':' .. execution
 if id ~= '' and redis.call('TYPE', job).ok == 'hash' and redis.call('HGET', job, 'run') == execution
     and redis.call('LPOS', KEYS[2], id) then
-  local known = redis.call('HMGET', job, 'origin', 'started_at')
-  local run = 'rq:execution:' .. member
-  -- Anew if it ran out while Redis was away.
-  if redis.call('EXISTS', run) == 0 then
-    redis.call('HSET', run, 'id', execution, 'job_id', id, 'created_at', now, 'worker_name', ARGV[7])
-    redis.call('SADD', worker .. ':executions', member)
+  local origin = redis.call('HGET', job, 'origin')
+  local run, wip = 'rq:execution:' .. member, 'rq:wip:' .. (origin or '')
+  local here, listed = redis.call('EXISTS', run) == 1, redis.call('ZSCORE', wip, member)
+  -- Anew if it ran out while Redis was away. But RQ deletes a job in many steps, of which rq:wip is the first and
+  -- rq:executions one of the last: a run that has begun to go must not come back, as nothing would name it.
+  local goes = not here and not listed and redis.call('ZSCORE', 'rq:executions:' .. id, execution)
+  if not goes then
+    if not here then
+      redis.call('HSET', run, 'id', execution, 'job_id', id, 'created_at', now, 'worker_name', ARGV[7])
+      redis.call('SADD', worker .. ':executions', member)
+    end
+    redis.call('HSET', run, 'last_heartbeat', ARGV[2])
+    redis.call('EXPIRE', run, ttl)
+    redis.call('ZADD', 'rq:executions:' .. id, now + ttl + 60, execution)
+    redis.call('EXPIRE', 'rq:executions:' .. id, ttl + 60)
+    redis.call('EXPIRE', worker .. ':executions', ttl + 60)
+    if origin and (listed or not here) then redis.call('ZADD', wip, now + ttl, member) end
   end
-  redis.call('HSET', run, 'last_heartbeat', ARGV[2])
-  redis.call('EXPIRE', run, ttl)
-  redis.call('ZADD', 'rq:executions:' .. id, now + ttl + 60, execution)
-  redis.call('EXPIRE', 'rq:executions:' .. id, ttl + 60)
-  redis.call('EXPIRE', worker .. ':executions', ttl + 60)
-  if known[1] then redis.call('ZADD', 'rq:wip:' .. known[1], now + ttl, member) end
   redis.call('HSET', job, 'last_heartbeat', ARGV[1])
 end
 local answer, clock = {1}, tonumber(redis.call('TIME')[1])

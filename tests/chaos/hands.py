@@ -13,16 +13,24 @@ from rq.utils import as_text
 from mastowatch.reliable.scripts import TAKERS, taken_key
 
 BACK_S = 15.0
+STEADY = "rq:steady"
 _LOOK_S = 0.1
 
 
 class Hands:
-    """Looks ten times a second. ``alive`` gives the pids of the workers there are; a worker's name holds its pid."""
+    """Looks ten times a second. ``alive`` gives the pids of the workers there are; a worker's name holds its pid.
+
+    What is promised counts from when the living have last begun to show life without a gap: before that nobody may be
+    taken for dead. On a machine that starts workers more slowly than they are killed there are such gaps.
+    """
 
     def __init__(self, url: str, alive: Callable[[], Collection[int]]) -> None:
         self._url, self._alive = url, alive
         self._since: dict[str, float] = {}
         self._longest: dict[str, float] = {}
+        self._overdue: dict[str, float] = {}
+        self._steady: bytes | None = None
+        self._steady_at = 0.0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -40,20 +48,25 @@ class Hands:
 
     def late(self) -> list[str]:
         """Return what was longer in a dead hand than is promised."""
-        return [f"{name}: {age:.1f} s" for name, age in self._longest.items() if age > BACK_S]
+        return [f"{name}: {age:.1f} s" for name, age in self._overdue.items() if age > BACK_S]
 
     def _watch(self) -> None:
         with Redis.from_url(self._url) as redis:
             while not self._done.wait(_LOOK_S):
                 try:
-                    self._look(redis, time.monotonic())
+                    self.look(redis, time.monotonic())
                 except RedisError:
                     self._since.clear()  # while Redis is away nobody can bring anything back
 
-    def _look(self, redis: Redis, now: float) -> None:
+    def look(self, redis: Redis, now: float) -> None:
+        """Look once; ``now`` is monotonic seconds."""
+        steady = redis.get(STEADY)
+        if steady is None or steady != self._steady:
+            self._steady, self._steady_at = steady, now
         names = {as_text(raw) for raw in redis.smembers(TAKERS)}
         alive = self._alive()
         dead = {name for name in names if int(name.split("-")[-2]) not in alive and redis.exists(taken_key(name))}
         self._since = {name: self._since.get(name, now) for name in dead}
         for name, since in self._since.items():
             self._longest[name] = now - since
+            self._overdue[name] = max(self._overdue.get(name, 0.0), now - max(since, self._steady_at))

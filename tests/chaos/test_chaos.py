@@ -15,7 +15,7 @@ from tests.chaos.report import explain, figures
 from tests.chaos.run import Outcome, run
 from tests.chaos.seed import chosen_seed
 
-pytestmark = [pytest.mark.chaos, pytest.mark.redis]
+pytestmark = [pytest.mark.alone, pytest.mark.chaos, pytest.mark.redis]
 RUNS = tuple(plans())
 
 

@@ -119,7 +119,7 @@ def test_death_at_a_step_costs_nothing(redis: Redis, redis_server: str, step, ca
 
     process = FORK.Process(target=live_and_die)
     process.start()
-    process.join(20)
+    process.join(60)
     assert process.exitcode == 137, "the step was never reached"
     assert redis.pttl(LOCK) != -1
     redis.delete(LOCK)  # as if it had run out

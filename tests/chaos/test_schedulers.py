@@ -29,7 +29,7 @@ from mastowatch.reliable.scheduler import LOCK_S, PLANNED
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from tests.redis_server import free_port, private_redis
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.alone, pytest.mark.redis]
 
 ROOT = Path(__file__).parents[2]
 LONG = os.environ.get("CHAOS") == "long"
@@ -336,7 +336,7 @@ def test_a_redis_that_comes_back_empty_is_planned_anew_by_the_same_process(tmp_p
     assert victim.ended_by_itself() == 0
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 8.0) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true"

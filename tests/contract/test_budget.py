@@ -12,7 +12,7 @@ from redis import Redis
 
 from mastowatch.adapters.budget import Budget
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
-from tests.redis_server import free_port
+from tests.redis_server import nowhere
 
 # 12:00 UTC, where a window of 5 and one of 15 minutes begin; and the ends of both.
 NOON = 1_767_268_800.0
@@ -242,7 +242,7 @@ def test_a_second_429_does_not_shorten_the_first_ones_block(budget):
 
 
 def test_a_budget_that_can_not_be_counted_is_full(clock):
-    with Redis(port=free_port()) as away:
+    with nowhere() as away:
         budget = Budget(away, clock=clock)
         with pytest.raises(BudgetExhausted, match="full") as refusal:
             budget.take("report", paged=False)

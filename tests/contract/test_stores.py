@@ -6,12 +6,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from mastowatch.adapters import memory_store, redis_store
 from mastowatch.errors import StoreUnavailable
 from mastowatch.ports.types import Case, CaseReason, QueuePoint
-from tests.redis_server import free_port
+from tests.redis_server import nowhere
 
 NOW = 1_767_268_800.125  # 2026-01-01 12:00 UTC
 CASE = Case("1", "a@x.example", "https://x.example/@a", "report", 7.0, 0.0, "filed", "why", NOW, (), "9", "m", ("5",))
@@ -217,7 +216,7 @@ def test_a_history_gives_the_newest_points_oldest_first(make):
     ids=["claims", "cursors", "locks", "judged", "cases", "switches", "tally", "history"],
 )
 def test_a_redis_that_is_away_is_told_as_store_unavailable(use):
-    with Redis(port=free_port()) as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
+    with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         use(away)
 
 

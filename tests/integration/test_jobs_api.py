@@ -452,7 +452,7 @@ def test_no_get_writes_anything(client: httpx.Client, redis: Redis, view: View):
     assert snapshot(redis) == before
 
 
-def wait_for(true, seconds: float = 20.0) -> None:
+def wait_for(true, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true"

@@ -125,11 +125,12 @@ def test_a_cut_body_is_tried_twice_more_and_then_said(mock, api):
 
 
 def test_a_server_that_hangs_is_given_up_after_the_time_out(mock, redis):
-    mock.fault("timeout")
+    mock.fault("timeout")  # answers after 30 s
     started = time.monotonic()
     with pytest.raises(MastodonUnreachable):
         client(mock.url, "bot", redis, timeout_s=0.3).account("2")
-    assert 0.9 < time.monotonic() - started < 4
+    assert 0.9 < time.monotonic() - started < 25
+    assert len(mock.asked) == 3
 
 
 def test_a_server_that_is_away_is_unreachable(redis):
@@ -192,11 +193,11 @@ def test_a_missing_right_to_see_or_file_reports_is_named(mock, api):
 
 def test_a_job_time_out_in_a_hanging_request_comes_out_as_itself_and_is_not_retried(mock, redis):
     mock.fault("timeout")
-    api = client(mock.url, "bot", redis, timeout_s=20)
+    api = client(mock.url, "bot", redis, timeout_s=25)
     started = time.monotonic()
     with pytest.raises(JobTimeoutException), UnixSignalDeathPenalty(1, JobTimeoutException):
         api.account("2")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 25, "it did not wait for the request's own time-out"
     assert len(mock.asked) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.reliable.serializer import JsonQueue
-from tests.engine import leftovers, note, notes, start, wait
+from tests.engine import expire_registration, leftovers, note, notes, start, wait
 
 pytestmark = pytest.mark.redis
 
@@ -32,7 +32,7 @@ def test_a_pickled_job_is_refused_and_never_unpickled(redis: Redis, redis_server
 
     job = JsonQueue("default", connection=redis).enqueue(note, redis_server, "x")
     redis.hset(job.key, "data", pickle.dumps(Bomb()))
-    start(redis_server, ["default"], burst=True).join(20)
+    start(redis_server, ["default"], burst=True).join(60)
     assert not trap.exists()
     assert job.get_status(refresh=True) == "failed"
     assert "no JSON" in refusal(redis, job.id)
@@ -60,12 +60,13 @@ def test_a_damaged_record_ends_as_failed_and_never_ends_a_worker(redis: Redis, r
         redis.sadd("rq:takers", "dead")
         redis.lmove(queue.key, "rq:taken:dead", "LEFT", "LEFT")
         redis.hset(bad.key, "status", "started")
+        expire_registration(redis)
     redis.hset(bad.key, mapping=damage)
     process = start(redis_server, ["default"])
     wait(lambda: "end good" in notes(redis))
     wait(lambda: redis.hget(bad.key, "status") == b"failed")
     os.kill(process.pid, signal.SIGTERM)
-    process.join(20)
+    process.join(60)
     assert process.exitcode == 0
     assert good.get_status() == "finished"
     assert leftovers(redis) == []
@@ -80,6 +81,6 @@ def test_a_record_of_which_only_a_part_is_left_ends_as_failed(redis: Redis, redi
     wait(lambda: redis.hget("rq:job:half", "status") == b"failed")
     wait(lambda: redis.llen("rq:queue:default") == 0)
     os.kill(process.pid, signal.SIGTERM)
-    process.join(20)
+    process.join(60)
     assert process.exitcode == 0
     assert leftovers(redis) == []

@@ -35,10 +35,10 @@ from rq.repeat import Repeat
 from rq.results import Result
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
-from rq.suspension import resume, suspend
+from rq.suspension import is_suspended, resume, suspend
 from rq.webhook import Webhook
 
-from mastowatch.reliable.keeper import Keeper
+from mastowatch.reliable.keeper import Death, Keeper
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.scheduler import ReliableScheduler
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
@@ -121,9 +121,11 @@ def tell_of_itself() -> dict[str, Any]:
 
 
 def hold(text: str = "begun") -> str:
-    """Run until the test says go."""
+    """Run until the test says go, or for a minute."""
     note(text)
-    here().blpop("go", timeout=30)
+    for _ in range(60):  # one long wait would outlast the patience of redis-py, which is 5 s
+        if here().blpop("go", timeout=1):
+            break
     return text
 
 
@@ -208,6 +210,15 @@ def due_in(job: Job) -> float:
     """In how many seconds a delayed job is due."""
     queue = JsonQueue(job.origin, connection=job.connection)
     return (queue.scheduled_job_registry.get_scheduled_time(job) - datetime.now(UTC)).total_seconds()
+
+
+def end_of(redis: Redis, key: str) -> float:
+    return time.time() + redis.pttl(key) / 1000
+
+
+def kept(seconds: float, began: float, *ends: float) -> bool:
+    """Whether all the ends lie so long after some moment since ``began``; RQ reckons in whole seconds."""
+    return all(began + seconds - 1 <= end <= time.time() + seconds + 1 for end in ends)
 
 
 def rq(*arguments: str, url: str) -> str:
@@ -295,11 +306,10 @@ def test_after_a_timeout_the_next_job_runs_in_another_process(redis, queue):
 @both
 @pytest.mark.parametrize(("options", "seconds"), [({}, 500), ({"result_ttl": 30}, 30)])
 def test_a_finished_job_and_its_result_are_kept_so_long(redis, queue, engine, options, seconds):
-    job = queue.enqueue(echo, 1, **options)
+    job, began = queue.enqueue(echo, 1, **options), time.time()
     run(engine, redis)
-    assert seconds - 5 < redis.ttl(job.key) <= seconds
-    assert seconds - 5 < redis.ttl(Result.get_key(job.id)) <= seconds
-    assert redis.zscore("rq:finished:default", job.id) == pytest.approx(time.time() + seconds, abs=5)
+    assert kept(seconds, began, end_of(redis, job.key), end_of(redis, Result.get_key(job.id)))
+    assert kept(seconds, began, redis.zscore("rq:finished:default", job.id))
 
 
 @both
@@ -322,17 +332,16 @@ def test_a_finished_job_leaves_nothing_with_a_ttl_of_zero(redis, queue, engine):
 @both
 @pytest.mark.parametrize(("options", "seconds"), [({}, YEAR_S), ({"failure_ttl": 40}, 40)])
 def test_a_failed_job_is_kept_so_long(redis, queue, engine, options, seconds):
-    job = queue.enqueue(fail, **options)
+    job, began = queue.enqueue(fail, **options), time.time()
     run(engine, redis)
-    assert seconds - 5 < redis.ttl(job.key) <= seconds
-    assert redis.zscore("rq:failed:default", job.id) == pytest.approx(time.time() + seconds, abs=5)
+    assert kept(seconds, began, end_of(redis, job.key), redis.zscore("rq:failed:default", job.id))
 
 
 def test_a_failure_is_kept_as_long_as_its_job(redis, queue):
     """Stock RQ keeps it for ever, unless the job has a failure_ttl of its own."""
-    job = queue.enqueue(fail)
+    job, began = queue.enqueue(fail), time.time()
     run(OURS, redis)
-    assert YEAR_S - 5 < redis.ttl(Result.get_key(job.id)) <= YEAR_S
+    assert kept(YEAR_S, began, end_of(redis, Result.get_key(job.id)))
 
 
 @both
@@ -499,7 +508,7 @@ def test_a_job_that_wants_to_be_run_again_later_loses_no_retry(redis, queue, eng
     )
     run(engine, redis)
     assert status(job) == "scheduled"
-    assert 55 < due_in(job) <= 60
+    assert 30 < due_in(job) <= 60
     assert texts(redis, "called") == []
     release_delayed(redis)
     run(engine, redis)
@@ -670,13 +679,26 @@ def test_a_job_whose_id_is_longer_than_a_page_runs_and_fails_like_any_other(redi
 
 
 def test_a_burst_ends_with_its_horse(redis, queue, monkeypatch):
-    forks: list[float] = []
-    fork = Keeper.fork
-    monkeypatch.setattr(Keeper, "fork", lambda self, live: (forks.append(time.monotonic()), fork(self, live)))
+    done: list[str] = []
+    fork, reap, wait_for = Keeper.fork, Keeper.reap, Keeper.wait
+
+    def noting_reap(self: Keeper) -> Death | None:
+        death = reap(self)
+        if death is not None:
+            done.append("reaped")
+        return death
+
+    def noting_wait(self: Keeper, seconds: float, wake: int) -> None:
+        if seconds and "reaped" in done:
+            done.append("waited")
+        wait_for(self, seconds, wake)
+
+    monkeypatch.setattr(Keeper, "fork", lambda self, live: (done.append("forked"), fork(self, live)))
+    monkeypatch.setattr(Keeper, "reap", noting_reap)
+    monkeypatch.setattr(Keeper, "wait", noting_wait)
     queue.enqueue(echo)
     run(OURS, redis)
-    assert len(forks) == 1, "no other horse for queues that are empty"
-    assert time.monotonic() - forks[0] < 1
+    assert done == ["forked", "reaped"], "no other horse for queues that are empty, and nothing to wait for"
 
 
 # --- dependents ------------------------------------------------------------------------------------------
@@ -994,9 +1016,9 @@ def test_a_worker_is_shut_down_by_a_command_after_its_job(redis, redis_server, q
     with running(engine, redis_server) as process:
         wait(lambda: texts(redis) == ["begun"])
         send_shutdown_command(redis, again(job).worker_name)
-        time.sleep(0.3)
+        time.sleep(1.0)  # until it has heard, for which there is no sign
         let_go(redis)
-        process.join(10)
+        process.join(60)
         assert process.exitcode == 0
     assert (status(job), status(waiting)) == ("finished", "queued")
     assert Worker.all(connection=redis) == []
@@ -1008,7 +1030,7 @@ def test_an_idle_worker_is_shut_down_by_a_command_at_once(redis, redis_server, e
         wait(lambda: Worker.all(connection=redis) and Worker.all(connection=redis)[0].get_state() == "idle")
         wait(lambda: redis.pubsub_numsub(f"rq:pubsub:{Worker.all(connection=redis)[0].name}")[0][1])
         send_shutdown_command(redis, Worker.all(connection=redis)[0].name)
-        process.join(5)
+        process.join(60)
         assert process.exitcode == 0
 
 
@@ -1214,19 +1236,27 @@ def test_a_pickled_job_is_refused_and_never_unpickled(redis, queue, tmp_path):
 # --- suspension ------------------------------------------------------------------------------------------
 
 
-def test_work_is_suspended_and_resumed_on_the_command_line(redis, redis_server, queue):
+@pytest.fixture
+def only_the_bell(monkeypatch):
+    """Have idle workers look for work of themselves never."""
+    monkeypatch.setattr("mastowatch.reliable.horse.LOOK_S", 3600.0)
+
+
+def test_work_is_suspended_and_resumed_on_the_command_line(redis, redis_server, queue, only_the_bell):
     with running(OURS, redis_server):
         wait(lambda: redis.smembers("rq:workers"))
         assert "Suspending workers" in rq("suspend", url=redis_server)
         job = queue.enqueue(note, "held")
         time.sleep(0.5)
         assert texts(redis) == []
-        wait(lambda: "suspended" in rq("info", "--only-workers", url=redis_server), 5)
+        wait(lambda: "suspended" in rq("info", "--only-workers", url=redis_server))
         assert "Resuming workers" in rq("resume", url=redis_server)
-        wait(lambda: status(job) == "finished", 0.9)
+        wait(lambda: status(job) == "finished")
 
 
-def test_the_job_at_hand_is_not_suspended_and_the_next_one_is_released_within_moments(redis, redis_server, queue):
+def test_the_job_at_hand_is_not_suspended_and_the_next_one_is_released_within_moments(
+    redis, redis_server, queue, only_the_bell
+):
     first, second = queue.enqueue(hold), queue.enqueue(note, "second")
     with running(OURS, redis_server):
         wait(lambda: texts(redis) == ["begun"])
@@ -1236,7 +1266,7 @@ def test_the_job_at_hand_is_not_suspended_and_the_next_one_is_released_within_mo
         time.sleep(0.3)
         assert texts(redis) == ["begun"]
         resume(redis)
-        wait(lambda: texts(redis) == ["begun", "second"], 0.9)
+        wait(lambda: texts(redis) == ["begun", "second"])
         wait(lambda: status(second) == "finished")
 
 
@@ -1244,16 +1274,15 @@ def test_a_suspension_may_run_out(redis, redis_server, queue):
     suspend(redis, 1)
     job = queue.enqueue(echo, 1)
     with running(OURS, redis_server):
-        wait(lambda: status(job) == "finished", 4)
+        wait(lambda: status(job) == "finished")
 
 
 @both
 def test_a_burst_that_is_suspended_ends(redis, queue, engine):
     job = queue.enqueue(echo)
-    suspend(redis, 3)
-    began = time.monotonic()
+    suspend(redis, 60)
     run(engine, redis)
-    assert time.monotonic() - began < 2
+    assert is_suspended(redis), "it ended before the suspension did"
     assert status(job) == "queued"
 
 
@@ -1292,7 +1321,7 @@ def test_a_worker_that_may_take_nothing_does_not_look_busy(redis, redis_server, 
         flag.touch()
         let_go(redis)
         wait(lambda: status(job) == "finished")
-        wait(lambda: Worker.all(connection=redis)[0].get_state() != "busy", 3)
+        wait(lambda: Worker.all(connection=redis)[0].get_state() != "busy")
 
 
 @both
@@ -1329,7 +1358,7 @@ def test_a_worker_counts_what_it_did(redis, redis_server, queue, engine):
         wait(lambda: status(last) == "finished" and sum(counted(redis)) == 8)
         (worker,) = Worker.all(connection=redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (5, 3)
-    assert 0.06 <= worker.total_working_time < 5
+    assert 0.06 <= worker.total_working_time < 60
 
 
 @both
@@ -1342,7 +1371,7 @@ def test_a_job_whose_horse_was_killed_counts_as_failed(redis, redis_server, queu
         wait(lambda: status(job) == "failed")
         (worker,) = Worker.all(connection=redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (0, 1)
-    assert 0.2 <= worker.total_working_time < 5
+    assert 0.2 <= worker.total_working_time < 60
 
 
 @both

@@ -86,9 +86,9 @@ def test_expensive_patterns_have_a_set_of_their_own_and_are_found():
 
 def test_a_pattern_made_to_explode_does_not():
     made, _ = matcher(patterns=["(a+)+$", "(a|aa)+$"])
-    begun = time.perf_counter()
+    begun = time.thread_time()
     made.scan("a" * 20_000 + "b")
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize(
