@@ -86,6 +86,7 @@ class Load:
         posts = itertools.cycle(self.suite.posts)
 
         def ask():
+            self._end.wait(4 * PAUSE_S)  # jobs that take longer to run than to ask for
             answer = self.suite.api("/jobs/trigger/process_new_status", "POST", json={"status_id": next(posts)})
             if answer.status_code == 202:
                 self.jobs.append(answer.json()["id"])
@@ -100,7 +101,7 @@ def upgrade(suite, older, measured):
     """Upgrade under load; returns (load, the job that was running, pids before, a place in the journal)."""
     place, before = suite.now(), suite.pids()
     with suite.paused(), Load(suite) as load:
-        running = suite.running_page(1, seconds=4.0)
+        running = suite.running_page(1, seconds=3.0)
         load.begin()
         wait(lambda: len(load.answers) > 20, 20, "the load is on")
         began = time.monotonic()

@@ -13,7 +13,7 @@ from tests.host.waiting import wait
 
 KILLED_S = 10.0
 # Not at the very same moment: four units that start at once take each other's processor.
-APART_S = 4.0
+APART_S = 3.0
 
 
 def short(unit):

@@ -15,8 +15,8 @@ from tests.host.waiting import wait
 
 EXPOSURE_MAX = 1.2
 LINES_AN_HOUR = 10
-# At the intervals set here so long holds as many polls as ten minutes and more at the defaults.
-REST_S = 40.0
+# At the intervals set here so long holds as many polls as three minutes at the defaults.
+REST_S = 30.0
 REDIS_PASSWORD = "hunter2-of-redis"
 PASSWORD_FILE = "/etc/mastowatch/credentials/redis_password"
 SEVERITIES = {"CRITICAL": "2", "ERROR": "3", "WARNING": "4", "INFO": "6", "DEBUG": "7"}
