@@ -151,12 +151,13 @@ def test_what_stands_still_is_back_within_five_seconds_after_the_watchdog():
         assert int(values(name, "RestartSec")[0]) <= 3
 
 
-def test_the_target_takes_in_what_is_enabled_and_closes_the_socket_at_a_stop_alone():
+def test_the_target_takes_in_what_is_enabled_and_the_socket_is_closed_at_a_stop_alone():
     assert {key for key, _ in directives("mastowatch.target")} & {"Wants", "Requires", "BindsTo"} == set()
     for name in [*SERVICES, "mastowatch-api.socket"]:
         assert values(name, "WantedBy") == ["mastowatch.target"]
     assert values("mastowatch-api.socket", "PartOf") == []
-    assert values("mastowatch.target", "PropagatesStopTo") == ["mastowatch-api.socket"]
+    assert values("mastowatch-api.socket", "StopWhenUnneeded") == ["yes"]
+    assert values("mastowatch-api.service", "Requires") == ["mastowatch-api.socket"]
 
 
 def test_the_reference_explains_each_unit_and_each_directive_and_nothing_else():
