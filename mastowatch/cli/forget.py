@@ -46,10 +46,7 @@ def _is_wanted() -> bool:
     if not sys.stdin.isatty():
         print("Nothing was deleted; say --yes to delete them.")
         return False
-    return input(_QUESTION).strip().lower() in (
-        "y",
-        "yes",
-    )
+    return input(_QUESTION).strip().lower() in ("y", "yes")
 
 
 def _tell(title: str, found: Mapping[str, int]) -> None:

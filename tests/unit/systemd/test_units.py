@@ -24,12 +24,6 @@ ROW = re.compile(r"^\| (`[A-Z][^|]*=[^|]*) \|", re.MULTILINE)
 EVENT = re.compile(r'\bevent\(\s*log(?:ging\.getLogger\(__name__\))?,\s*[^"]*?"([a-z_]+)"(?: if \w+ else "([a-z_]+)")?')
 
 
-@pytest.fixture(scope="module", autouse=True)
-def systemd() -> None:
-    """systemd-analyze is a part of systemd; nothing here needs it to run as the init."""
-    subprocess.run([ROOT / "packaging" / "install-debian-packages", "systemd"], check=True)
-
-
 def directives(name: str) -> list[tuple[str, str]]:
     lines = UNITS[name].read_text().splitlines()
     return [
