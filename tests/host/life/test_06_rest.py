@@ -163,4 +163,7 @@ def test_each_line_of_a_job_has_its_id(suite):
 
 
 # What speaks only while a job runs.
-JOBS = ("mastowatch.jobs.polling", "mastowatch.jobs.reporting", "mastowatch.jobs.tasks", "mastowatch.adapters")
+JOBS = (
+    *(f"mastowatch.jobs.{name}" for name in ("filing", "judging", "polling", "reporting", "tasks")),
+    "mastowatch.adapters",
+)

@@ -1,0 +1,67 @@
+"""Judges one account: fetches it and its posts, asks the rules and the policy, and has the decision carried out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from mastowatch import metrics
+from mastowatch.domain.policy import decide
+from mastowatch.errors import AccountBusy, MastodonNotFound
+from mastowatch.jobs import polling, reporting
+from mastowatch.jobs.context import Context
+from mastowatch.jobs.filing import Judgement
+from mastowatch.jobs.queues import TASKS
+from mastowatch.ports.types import Account, Status
+
+Result = dict[str, int | float | str]
+_BUSY_S = 5
+
+
+def judge(context: Context, account_id: str, *extra: Status) -> Result:
+    """Judge one account, with the posts at hand, alone: a second worker at the same account waits its turn."""
+    context.ensure_running()
+    owner = uuid.uuid4().hex
+    ttl_s = TASKS["analyze_and_maybe_report"].timeout_s + 10
+    if not context.locks.acquire(f"account:{account_id}", owner, ttl_s):
+        raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)
+    try:
+        return _judge_alone(context, account_id, extra)
+    finally:
+        context.locks.release(f"account:{account_id}", owner)
+
+
+def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -> Result:
+    try:
+        account = context.mastodon("judge").account(account_id)
+        statuses = _posts(context, account, extra)
+    except MastodonNotFound:
+        return {"outcome": "gone"}
+    settings = context.settings
+    verdict = context.rules.judge(
+        account,
+        statuses,
+        datetime.fromtimestamp(context.clock(), UTC),
+        watch_at=settings.watch_threshold,
+        report_at=settings.report_threshold,
+    )
+    decision = decide(
+        verdict,
+        account,
+        me_id=context.me_id(),
+        exempt_accounts=settings.exempt_accounts,
+        exempt_domains=settings.exempt_domains,
+        dry_run=settings.dry_run,
+    )
+    case = reporting.act(context, Judgement(account, statuses, verdict, decision))
+    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
+    context.tally.add(metrics.ACCOUNTS_JUDGED)
+    context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
+    return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
+
+
+def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:
+    """Return the account's newest posts with those at hand among them, each once."""
+    fetched = context.mastodon("judge").account_statuses(account.id) if account.statuses or extra else ()
+    known = {status.id for status in fetched}
+    return (*(status for status in extra if status.id not in known), *fetched)
