@@ -6,6 +6,7 @@ Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mastowatch.errors import StoreUnavailable
@@ -25,6 +27,8 @@ CLAIM_TTL_S = 90 * 86400  # an account is reported at most once within this time
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
+# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that.
+RELEASE_S, RELEASE_AGAIN_S = 5.0, 0.2
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
 
@@ -180,7 +184,16 @@ class RedisLocks(_InRedis):
     @_ours
     def release(self, name: str, owner: str) -> None:
         """See the port."""
-        self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+        until = time.monotonic() + RELEASE_S
+        while True:
+            try:
+                self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+            except RedisConnectionError:
+                if time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(RELEASE_AGAIN_S)
 
 
 class RedisJudged(_InRedis):
