@@ -68,14 +68,21 @@ def main() -> int:
         benches = [_bench(release, chapter, place) for release in arguments.releases for chapter in arguments.chapters]
         _run(benches, roots, made, arguments.pytest)
         measured = [json.loads(line) for one in benches for line in _lines(one.place / "measured")]
-        failed = {one.name: failures.read(one.failures) for one in benches if one.status}
+        failed = [(one, failures.read(one.failures)) for one in benches if one.status]
     print(table.render(measured, arguments.releases), flush=True)
     # Last of all: of an output that was cut this must be left.
-    for one in benches:
-        if one.status:
-            print(failures.render(one.name, failed[one.name], one.last_lines), flush=True)
-    print(f"{time.monotonic() - began:.0f} s; " + (f"FAILED: {', '.join(failed)}" if failed else "all hosts passed"))
+    for one, found in failed:
+        _print(one, failures.excerpt(found, one.last_lines))
+    for one, found in failed:
+        _print(one, failures.names(found))
+    said = f"FAILED: {', '.join(one.name for one, _ in failed)}" if failed else "all hosts passed"
+    print(f"{time.monotonic() - began:.0f} s; {said}")
     return 1 if failed else 0
+
+
+def _print(one: Bench, lines: list[str]) -> None:
+    for line in lines:
+        print(f"{one.name} | {line}", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,7 +13,7 @@ from typing import TypedDict
 import pytest
 
 LINES = 30  # of the first failure's traceback
-REASON_MAX = 300
+REASON_MAX = 200
 
 
 class Failure(TypedDict):
@@ -66,15 +66,16 @@ def read(file: Path) -> list[Failure]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def render(host: str, failures: Sequence[Failure], last_lines: Sequence[str] = ()) -> str:
-    """Return the end of the first failure's traceback, then a line for each failure.
+def excerpt(failures: Sequence[Failure], last_lines: Sequence[str]) -> list[str]:
+    """Return the end of the first failure's traceback.
 
     ``last_lines`` is what the pytest printed at last, told where it noted nothing: it was killed, perhaps.
     """
-    if failures:
-        shown = failures[0]["text"].splitlines()
-        names = [f"FAILED {one['name']}: {one['reason']}" for one in failures]
-    else:
-        shown = list(last_lines)
-        names = ["FAILED without a failed test; its last lines are above"]
-    return "\n".join(f"{host} | {line}" for line in [*shown[-LINES:], *names])
+    return (failures[0]["text"].splitlines() if failures else list(last_lines))[-LINES:]
+
+
+def names(failures: Sequence[Failure]) -> list[str]:
+    """Return a line for each failure: its name, and why."""
+    if not failures:
+        return ["FAILED without a failed test; its last lines are above"]
+    return [f"FAILED {one['name']}: {one['reason']}" for one in failures]
