@@ -295,6 +295,14 @@ class RedisTally(_InRedis):
         self._redis.hincrby("mastowatch:tally", name, amount)
 
     @_ours
+    def add_all(self, amounts: Counters) -> None:
+        """See the port."""
+        with self._redis.pipeline() as pipe:
+            for name, amount in amounts.items():
+                pipe.hincrby("mastowatch:tally", name, amount)
+            pipe.execute()
+
+    @_ours
     def read(self) -> Counters:
         """See the port."""
         return {name: int(value) for name, value in _texts(self._redis.hgetall("mastowatch:tally")).items()}
