@@ -5,10 +5,10 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+from mastowatch.ports.types import AuditEntry, Case, Claim, Counters, Dropped, DroppedBy, QueuePoint
 
 
 class Claims(Protocol):
@@ -131,6 +131,10 @@ class Tally(Protocol):
         """Count."""
         ...
 
+    def add_all(self, amounts: Counters) -> None:
+        """Count all of these, or, when this fails, none."""
+        ...
+
     def read(self) -> Counters:
         """Return all counters."""
         ...
@@ -145,4 +149,40 @@ class History(Protocol):
 
     def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
         """Return the newest points, oldest first."""
+        ...
+
+
+class RuleSwitches(Protocol):
+    """Which rules count apart, as if they were in shadow, until a person re-arms them; set at run time."""
+
+    def shadowed(self) -> Mapping[str, Dropped]:
+        """Return the dropped rules by id."""
+        ...
+
+    def paused(self) -> Dropped | None:
+        """Return why all reporting is paused, or None: it isn't."""
+        ...
+
+    def drop(self, rule_id: str, why: str, by: DroppedBy, now: float) -> bool:
+        """Drop a rule, or pause all reporting (EVERY_RULE); False if that is so already, and stays as it was."""
+        ...
+
+    def rearm(self, rule_id: str, now: float) -> bool:
+        """Let the rule (EVERY_RULE: all reporting) count again; False if it does already."""
+        ...
+
+    def rearmed_at(self, rule_id: str) -> float:
+        """Return when a person last re-armed it (epoch seconds), or 0."""
+        ...
+
+
+class Audit(Protocol):
+    """Every decision, also not to act; the oldest fall off."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Append it."""
+        ...
+
+    def recent(self, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the newest entries, newest first."""
         ...

@@ -7,7 +7,7 @@ Mastodon serves it, everything else is plain text. No e-mail address, IP or priv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -157,7 +157,7 @@ class Claim:
     reported_at: float = 0.0
 
 
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +217,42 @@ class QueuePoint:
 
 
 Counters = Mapping[str, int]
+
+# Who has switched a rule to shadow: its breaker, or what the moderators decided on its reports.
+DroppedBy = Literal["breaker", "precision"]
+# Stands where a rule's id does, for reporting by all rules together; no rule can have this id.
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that counts apart as if it were in shadow, until a person re-arms it. ``at``: epoch seconds."""
+
+    rule_id: str
+    why: str
+    by: DroppedBy
+    at: float
+
+
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
+
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    """
+
+    at: float
+    event: AuditEvent
+    outcome: str
+    why: str
+    account_id: str = ""
+    acct: str = ""
+    level: str = ""
+    score: float = 0.0
+    shadow_score: float = 0.0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    shadow_rules: Mapping[str, float] = field(default_factory=dict)
+    report_id: str = ""
