@@ -15,8 +15,8 @@ from rq.job import Retry
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
+from mastowatch.jobs import annotating, judging, polling
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs import judging, polling
 from mastowatch.jobs.judging import Result
 from mastowatch.ports.types import Origin, QueuePoint
 
@@ -79,6 +79,12 @@ def process_new_status(status_id: str) -> Result:
     except MastodonNotFound:
         return {"outcome": "gone"}
     return judging.judge(context, status.account_id, status)
+
+
+@_may_wait
+def annotate_report(report_id: str) -> Result:
+    """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
+    return annotating.annotate(contexts.current(), report_id)
 
 
 def record_queue_stats() -> Result:

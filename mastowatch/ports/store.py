@@ -5,14 +5,14 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+from mastowatch.ports.types import AuditEntry, Case, Claim, Counters, Dropped, DroppedBy, QueuePoint
 
 
 class Claims(Protocol):
-    """Who may file the one report on an account, and how far that got."""
+    """Who may file the one open report on an account, and how far that got."""
 
     def get(self, account_id: str) -> Claim | None:
         """Return the claim, if there is one."""
@@ -22,12 +22,25 @@ class Claims(Protocol):
         """Return the existing claim, or plan a new one with ``marker``, in one atomic step."""
         ...
 
-    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
-        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; None when someone else was first."""
+    def steady_since(self, now: float) -> float:
+        """Return since when the store has not been restarted, as far as anybody noticed; 0: never was.
+
+        One that was may have come back from an older copy: claims may be lost whose reports are under way.
+        """
+        ...
+
+    def send(self, expect: Claim, sending: Claim) -> Claim | None:
+        """Move to ``sending`` (state ``sent``) if the claim is still ``expect``; None when someone else was first.
+
+        None as well when the store was restarted and nobody has asked for ``steady_since`` after it.
+        """
         ...
 
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
-        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now."""
+        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now.
+
+        Only a claim of a later generation stays: it is about a report that came after.
+        """
         ...
 
     def failed(self, claim: Claim, reason: str, now: float) -> None:
@@ -118,6 +131,10 @@ class Tally(Protocol):
         """Count."""
         ...
 
+    def add_all(self, amounts: Counters) -> None:
+        """Count all of these, or, when this fails, none."""
+        ...
+
     def read(self) -> Counters:
         """Return all counters."""
         ...
@@ -132,4 +149,40 @@ class History(Protocol):
 
     def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
         """Return the newest points, oldest first."""
+        ...
+
+
+class RuleSwitches(Protocol):
+    """Which rules count apart, as if they were in shadow, until a person re-arms them; set at run time."""
+
+    def shadowed(self) -> Mapping[str, Dropped]:
+        """Return the dropped rules by id."""
+        ...
+
+    def paused(self) -> Dropped | None:
+        """Return why all reporting is paused, or None: it isn't."""
+        ...
+
+    def drop(self, rule_id: str, why: str, by: DroppedBy, now: float) -> bool:
+        """Drop a rule, or pause all reporting (EVERY_RULE); False if that is so already, and stays as it was."""
+        ...
+
+    def rearm(self, rule_id: str, now: float) -> bool:
+        """Let the rule (EVERY_RULE: all reporting) count again; False if it does already."""
+        ...
+
+    def rearmed_at(self, rule_id: str) -> float:
+        """Return when a person last re-armed it (epoch seconds), or 0."""
+        ...
+
+
+class Audit(Protocol):
+    """Every decision, also not to act; the oldest fall off."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Append it."""
+        ...
+
+    def recent(self, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the newest entries, newest first."""
         ...

@@ -7,7 +7,7 @@ Mastodon serves it, everything else is plain text. No e-mail address, IP or priv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -115,14 +115,34 @@ class Receipt:
     status_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FiledReport:
+    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
+
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    """
+
+    id: str
+    by_account_id: str
+    target_account_id: str
+    comment: str
+    created_at: datetime
+    resolved: bool
+    resolved_at: datetime | None = None
+    acted: bool = False
+    status_ids: tuple[str, ...] = ()
+
+
 ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+    """The right to file the one open report on an account; see docs/explanation/filing-once.md.
 
-    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
+    the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
+    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
     """
 
     account_id: str
@@ -132,25 +152,36 @@ class Claim:
     owner: str = ""
     report_id: str = ""
     reason: str = ""
+    generation: int = 1
+    rules: tuple[str, ...] = ()
+    reported_at: float = 0.0
 
 
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
 
 
 @dataclass(frozen=True, slots=True)
 class CaseReason:
-    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read.
+
+    ``past``: it hit before, and the latest verdict no longer has it; it does not count in the score.
+    """
 
     rule_id: str
     rule_name: str
     weight: float
     shadow: bool
     evidence: str
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds.
+
+    While its report is open the case grows: ``reported`` are the rules in the report, ``later`` those that hit since.
+    ``generation`` counts the account's reports, ``resolved``: the latest was closed when we last looked.
+    """
 
     account_id: str
     acct: str
@@ -165,6 +196,10 @@ class Case:
     report_id: str = ""
     marker: str = ""
     status_ids: tuple[str, ...] = ()
+    generation: int = 0
+    reported: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +217,42 @@ class QueuePoint:
 
 
 Counters = Mapping[str, int]
+
+# Who has switched a rule to shadow: its breaker, or what the moderators decided on its reports.
+DroppedBy = Literal["breaker", "precision"]
+# Stands where a rule's id does, for reporting by all rules together; no rule can have this id.
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that counts apart as if it were in shadow, until a person re-arms it. ``at``: epoch seconds."""
+
+    rule_id: str
+    why: str
+    by: DroppedBy
+    at: float
+
+
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
+
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    """
+
+    at: float
+    event: AuditEvent
+    outcome: str
+    why: str
+    account_id: str = ""
+    acct: str = ""
+    level: str = ""
+    score: float = 0.0
+    shadow_score: float = 0.0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    shadow_rules: Mapping[str, float] = field(default_factory=dict)
+    report_id: str = ""
