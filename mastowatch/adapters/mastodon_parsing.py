@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from mastowatch.ports.types import Account, Field, Media, Status, Visibility
+from mastowatch.ports.types import Account, Field, Media, Sighted, Status, Visibility
 
 Json = Mapping[str, Any]
 
@@ -109,6 +109,22 @@ def status(json: Json) -> Status | None:
         media=tuple(_media(one) for one in _entities(own.get("media_attachments"))),
         reblog=reblog,
     )
+
+
+def sighted(found: Iterable[object], now: datetime) -> tuple[Sighted, ...]:
+    """Return the posts that may be looked at among Status entities, each with its author, in their order."""
+    read = (sight(one, now) for one in found if isinstance(one, Mapping))
+    return tuple(one for one in read if one is not None)
+
+
+def sight(json: Json, now: datetime) -> Sighted | None:
+    """Return a Status entity's post with its author; None for a private one, and for one without a numeric id."""
+    found = status(json)
+    if found is None or not found.id.isdecimal() or not found.account_id.isdecimal():
+        return None
+    edited_at = str(json.get("edited_at") or "")
+    version = f"{found.id}@{edited_at}" if edited_at else found.id
+    return Sighted(found, public_account(_entity(json.get("account")), now), version)
 
 
 def time(value: object) -> datetime | None:

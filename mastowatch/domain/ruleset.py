@@ -101,6 +101,16 @@ class RuleSet:
             one.rule.id for one in self._active if (one.status is None or account.statuses > 0) and one.wants(seen)
         )
 
+    def screen_posts(self, account: Account, statuses: Sequence[Status], now: datetime) -> tuple[str, ...]:
+        """Return the ids of the rules for which one of these posts counts, or, without posts, the profile."""
+        seen = Profile(account, now, self.matcher)
+        posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
+        return tuple(
+            one.rule.id
+            for one in self._candidates(posts)
+            if one.wants(seen) and (one.status is None or one.matching(posts))
+        )
+
     def judge(
         self, account: Account, statuses: Sequence[Status], now: datetime, *, watch_at: float, report_at: float
     ) -> Verdict:

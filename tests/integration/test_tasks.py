@@ -12,6 +12,7 @@ from rq.job import Retry
 
 from mastowatch.adapters import redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_handed_on import RedisHandedOn
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -76,6 +77,7 @@ class World:
             switches=redis_store.RedisSwitches(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
         )
 
