@@ -11,7 +11,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
@@ -64,6 +64,7 @@ class SmallMastodon:
     statuses: dict[int, dict[str, Any]] = field(default_factory=dict)
     reports: list[dict[str, list[str]]] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
+    clock: Callable[[], float] = time.time
     refuse: int = 0
     attempts: int = 0
     lock: threading.Lock = field(default_factory=threading.RLock)
@@ -89,12 +90,12 @@ class SmallMastodon:
     # --- what happens there ---
 
     def new_id(self, at: float | None = None) -> int:
-        return (int((at or time.time()) * 1000) << 16) + next(self._number) % 65536
+        return (int((at or self.clock()) * 1000) << 16) + next(self._number) % 65536
 
     def add_account(self, *, domain: str | None = "far.example", at: float | None = None, **changes: Any) -> str:
         number = self.new_id(at)
         name = f"a{number}"
-        born = datetime.fromtimestamp(at or time.time(), UTC).isoformat()
+        born = datetime.fromtimestamp(at or self.clock(), UTC).isoformat()
         profile = {
             "id": str(number), "username": name, "acct": f"{name}@{domain}" if domain else name, "display_name": name,
             "note": "<p>Hello</p>", "url": f"https://{domain or 'm.example'}/@{name}", "created_at": born,
@@ -113,7 +114,7 @@ class SmallMastodon:
     ) -> str:
         """Let an account post; ``tell`` those who listen on the stream."""
         number = self.new_id(at)
-        created = datetime.fromtimestamp(at or time.time(), UTC).isoformat()
+        created = datetime.fromtimestamp(at or self.clock(), UTC).isoformat()
         status = {
             "id": str(number), "created_at": created, "account": self.profiles[int(account_id)], "visibility": "public",
             "content": f"<p>{text}</p>", "spoiler_text": "", "language": "en", "mentions": [], "tags": [],
