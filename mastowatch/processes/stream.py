@@ -272,14 +272,13 @@ class Reading:
             self._covering = self._coverage.extend(self._since, now)
 
     def _must_stop(self) -> bool:
-        """Look at the panic stop. While it is on nothing is held; what is missed so is looked at after it."""
+        """Look at the panic stop. While it is on nothing more is held; what is missed so is looked at after it."""
         try:
             self.context.ensure_running()
         except Stopped as error:
             if isinstance(error.__cause__, StoreUnavailable):
                 raise error.__cause__ from error
             self._stopped = f"Stopped: {error}"
-            self._hold.drop()
             self._missed(None if self._since is None else self.context.clock())
             return True
         self._stopped = ""

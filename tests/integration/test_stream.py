@@ -280,6 +280,19 @@ def test_a_second_stream_stands_by_and_takes_over(make, server):
     assert server.attempts == 2
 
 
+def test_a_stream_whose_lead_another_has_taken_lets_go_of_its_connection(make, server, redis):
+    world = make()
+    world.covering()
+    redis.set("mastowatch:lock:stream:all", "another")
+    world.until(lambda: "Standing by" in world.reading.describe())
+    server.connections[0].heartbeat()
+    world.until(lambda: server.strict.codes or not server.connections or server.connections[0].heartbeat())
+    assert not world.reading._covering
+    redis.delete("mastowatch:lock:stream:all")
+    world.covering()
+    assert server.attempts == 2
+
+
 def test_a_refusal_is_told_once_and_tried_again_seldom(make, server, caplog):
     caplog.set_level("INFO", logger="mastowatch")
     server.refuse = 403
