@@ -5,10 +5,10 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from mastowatch.ports.types import AuditEntry, Case, Claim, Counters, Dropped, DroppedBy, QueuePoint
+from mastowatch.ports.types import AuditEntry, Case, Claim, Counters, Dropped, DroppedBy, Full, QueuePoint, Quota
 
 
 class Claims(Protocol):
@@ -156,6 +156,45 @@ class RuleSwitches(Protocol):
 
     def rearmed_at(self, rule_id: str) -> float:
         """Return when a person last re-armed it (epoch seconds), or 0."""
+        ...
+
+    def untold(self) -> tuple[Dropped, ...]:
+        """Return what has been dropped, the pause of all reporting included, and no alert has gone out about."""
+        ...
+
+    def told(self, dropped: Dropped) -> None:
+        """Remember that the alert about it has gone out."""
+        ...
+
+
+class Quotas(Protocol):
+    """Counts reports before they are filed, in sliding windows."""
+
+    def take(self, key: str, quotas: Sequence[Quota], now: float) -> tuple[Full, ...]:
+        """Count the report ``key`` in each quota, in one atomic step, or in none and return those that are full.
+
+        Counted once however often it is asked about: what was counted already is never refused.
+        """
+        ...
+
+    def clear(self, scope: str) -> None:
+        """Begin anew: nothing is counted in ``scope``."""
+        ...
+
+
+class Held(Protocol):
+    """Accounts that a breaker has kept from being reported: they are judged again when it is re-armed."""
+
+    def hold(self, scope: str, account_id: str, now: float) -> None:
+        """Keep it; past a bound the oldest falls off."""
+        ...
+
+    def waiting(self, scope: str) -> tuple[str, ...]:
+        """Return the ids of the accounts held, oldest first."""
+        ...
+
+    def release(self, scope: str, account_id: str) -> None:
+        """Forget it."""
         ...
 
 

@@ -199,6 +199,24 @@ class Dropped:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many reports of a scope (a rule's id, or EVERY_RULE) in any hour, and in any 24 hours."""
+
+    scope: str
+    per_hour: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A quota that has nothing left in a window."""
+
+    scope: str
+    window: Literal["hour", "day"]
+    limit: int
+
+
 AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
 
 
