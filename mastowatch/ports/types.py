@@ -115,6 +115,24 @@ class Receipt:
     status_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FiledReport:
+    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
+
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    """
+
+    id: str
+    by_account_id: str
+    target_account_id: str
+    comment: str
+    created_at: datetime
+    resolved: bool
+    resolved_at: datetime | None = None
+    acted: bool = False
+    status_ids: tuple[str, ...] = ()
+
+
 ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 

@@ -339,7 +339,7 @@ def test_a_report_without_budget_was_not_sent_and_needs_no_look_up(redis):
     world = World(redis, server)
     assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
     world.now += 10
-    server.find_report = None  # would fail if it were called
+    server.own_reports = None  # would fail if it were called
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
     assert len(server.reports) == 1
 
