@@ -151,6 +151,10 @@ class Tally(Protocol):
         """Count."""
         ...
 
+    def add_all(self, amounts: Counters) -> None:
+        """Count all of these, or, when this fails, none."""
+        ...
+
     def read(self) -> Counters:
         """Return all counters."""
         ...
