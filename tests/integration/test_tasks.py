@@ -13,6 +13,7 @@ from rq.job import Retry
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_handed_on import RedisHandedOn
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
@@ -81,6 +82,7 @@ class World:
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
+            handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
         )
 
