@@ -23,8 +23,17 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from mastowatch.adapters import redis_campaigns, redis_forget, redis_layout, redis_store, rule_files
+from mastowatch.adapters import (
+    redis_campaigns,
+    redis_forget,
+    redis_handed_on,
+    redis_layout,
+    redis_store,
+    rule_files,
+)
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, RuleErrors, Stopped, StoreUnavailable
@@ -32,6 +41,7 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
@@ -56,9 +66,12 @@ class Context:
     judged: store.Judged
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
 
@@ -233,10 +246,28 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         judged=redis_store.RedisJudged(redis),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+    )
+
+
+def open_stream(loaded: Loaded) -> PublicStream:
+    """Return a new connection to the streaming API; raises ConfigError where no token is set up."""
+    # Here for the same reason as the other library below.
+    from mastowatch.adapters.mastodon_stream import MastodonStream
+
+    settings = loaded.settings
+    return MastodonStream(
+        settings.stream_base or settings.instance_base,
+        loaded.need_secret("access_token"),
+        which=settings.public_posts,  # type: ignore[arg-type]  # the setting allows nothing else
+        user_agent=settings.user_agent,
+        timeout_s=settings.request_timeout,
     )
 
 
@@ -248,6 +279,8 @@ class View:
     jobs: Jobs
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     budget: Budget
@@ -262,6 +295,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         jobs=Jobs(redis, loaded.settings),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         budget=_budget(loaded.settings, redis),
