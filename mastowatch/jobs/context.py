@@ -36,7 +36,7 @@ from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, RuleError, RuleErrors, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
@@ -200,10 +200,8 @@ def _database(url: str) -> int:
 
 def load_rules(directory: Path) -> RuleSet:
     """Read, compile and try the rules of ``directory``; raises RuleErrors, and changes nothing."""
-    documents, lists, errors = read_rule_documents(directory)
-    if errors:
-        raise RuleErrors("some rule files can't be read", errors)
-    return RuleSet.load(documents, lists)
+    documents, lists, unread = read_rule_documents(directory)
+    return RuleSet.load(documents, lists, unread)
 
 
 def read_rule_documents(
