@@ -31,7 +31,7 @@ from mastowatch.errors import (
     StoreUnavailable,
 )
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Sighted, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
 STATUSES_PAGE = 40
 STATUSES_AT_ONCE = 20
@@ -172,14 +172,28 @@ class MastodonApi:
             raise MastodonUnreachable("reports: the answer names no report")
         return Receipt(str(found["id"]), request.status_ids)
 
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
-        """See the port. Two requests: open reports and resolved ones can't be asked for in one."""
+    def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
+        """See the port. Two requests: open reports and resolved ones can't be asked for in one.
+
+        The open ones first: one that is resolved meanwhile is in both answers, and never in neither.
+        """
         me = self.me().id
+        found: dict[str, FiledReport] = {}
         for resolved in (False, True):
-            for report in self._reports(me, account_id, resolved=resolved):
-                if isinstance(report, Mapping) and marker in str(report.get("comment") or ""):
-                    return Receipt(str(report["id"]))
-        return None
+            # A server that does not know the filters answers with other people's reports.
+            for one in parsing.reports(self._reports(me, account_id, resolved=resolved), me):
+                if (one.by_account_id, one.target_account_id) == (me, account_id):
+                    found[one.id] = one
+        return tuple(sorted(found.values(), key=lambda one: (one.created_at, one.id.zfill(20)), reverse=True))
+
+    def report(self, report_id: str) -> FiledReport:
+        """See the port."""
+        endpoint = "admin/reports"
+        found = self._get(endpoint, f"/api/v1/admin/reports/{_id(report_id)}")
+        report = parsing.report(_shaped(endpoint, found, Mapping), self.me().id)
+        if report is None:
+            raise MastodonUnreachable(f"{endpoint}: an answer without what makes a report")
+        return report
 
     # --- what is asked ---
 

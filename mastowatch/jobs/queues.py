@@ -15,6 +15,7 @@ from rq.job import Job, Retry
 
 from mastowatch.config import Settings
 from mastowatch.config.settings import QUEUES
+from mastowatch.reliable.deliveries import Record, record
 from mastowatch.reliable.facts import QueueFacts, queue_facts
 from mastowatch.reliable.queue import enqueue_once
 from mastowatch.reliable.serializer import JsonQueue
@@ -107,7 +108,9 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
+        TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
+        TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
         # Below the worker's own limit on a stop: up to twenty accounts, one after the other.
         TaskSpec("process_new_statuses", DEFAULT, 300, "Judge the authors of up to 20 new posts.", ("status_ids",)),
         TaskSpec("poll_public_timeline", DEFAULT, 120, "Look at new posts on the public timeline."),
@@ -141,6 +144,25 @@ class Jobs:
             retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
             description=spec.describe(checked),
             at_front=at_front,
+        )
+
+    def record(self, name: str, arguments: Mapping[str, object], *, urgent: bool = False) -> Record:
+        """Return the job that ``submit`` would queue, for whoever queues many at once; asks Redis nothing.
+
+        ``urgent`` puts it on the queue that is served first. Raises as ``submit`` does.
+        """
+        spec = TASKS[name]
+        checked = spec.check(arguments)
+        return record(
+            get_queue(HIGH if urgent else spec.queue, self._redis),
+            spec.path,
+            job_id=spec.job_id(checked),
+            kwargs=checked,
+            timeout=spec.timeout_s,
+            result_ttl=self._settings.result_ttl,
+            failure_ttl=self._settings.failure_ttl,
+            retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
+            description=spec.describe(checked),
         )
 
     def analyze(self, account_id: str) -> bool:

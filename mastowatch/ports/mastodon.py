@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Sighted, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
 # What a request is for decides how much of the shared budget it may use up: a sweep leaves room for looks at the
 # timeline, those for polls, polls for judging, judging for what webhooks brought, and that for filing a report.
@@ -63,6 +63,10 @@ class Mastodon(Protocol):
         """File a report. Never repeated by the adapter: a lost answer raises MastodonUnreachable."""
         ...
 
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
-        """Return the bot's own report on ``account_id`` whose comment holds ``marker``, open or resolved."""
+    def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
+        """Return the bot's own reports on ``account_id``, open and resolved, newest first."""
+        ...
+
+    def report(self, report_id: str) -> FiledReport:
+        """Return one report, whoever filed it."""
         ...

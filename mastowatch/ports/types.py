@@ -7,7 +7,7 @@ Mastodon serves it, everything else is plain text. No e-mail address, IP or priv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -124,6 +124,24 @@ class Receipt:
     status_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FiledReport:
+    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
+
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    """
+
+    id: str
+    by_account_id: str
+    target_account_id: str
+    comment: str
+    created_at: datetime
+    resolved: bool
+    resolved_at: datetime | None = None
+    acted: bool = False
+    status_ids: tuple[str, ...] = ()
+
+
 ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 
@@ -143,7 +161,26 @@ class Claim:
     reason: str = ""
 
 
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
+Same = Literal["link_host", "template", "media", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something that an account shows, and that makes a campaign if several accounts do ``within_s`` seconds.
+
+    ``value`` is shown in evidence: a link host; "" for what must not be told. ``at`` (epoch seconds) is when it was
+    shown; it doesn't tell sightings apart.
+    """
+
+    rule_id: str
+    same: Same
+    value_hash: str
+    value: str
+    within_s: float
+    at: float = field(default=0.0, compare=False)
+
+
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +228,60 @@ class QueuePoint:
 
 
 Counters = Mapping[str, int]
+
+# Who has switched a rule to shadow: its breaker, or what the moderators decided on its reports.
+DroppedBy = Literal["breaker", "precision"]
+# Stands where a rule's id does, for reporting by all rules together; no rule can have this id.
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that counts apart as if it were in shadow, until a person re-arms it. ``at``: epoch seconds."""
+
+    rule_id: str
+    why: str
+    by: DroppedBy
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many reports of a scope (a rule's id, or EVERY_RULE) in any hour, and in any 24 hours."""
+
+    scope: str
+    per_hour: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A quota that has nothing left in a window."""
+
+    scope: str
+    window: Literal["hour", "day"]
+    limit: int
+
+
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
+
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    """
+
+    at: float
+    event: AuditEvent
+    outcome: str
+    why: str
+    account_id: str = ""
+    acct: str = ""
+    level: str = ""
+    score: float = 0.0
+    shadow_score: float = 0.0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    shadow_rules: Mapping[str, float] = field(default_factory=dict)
+    report_id: str = ""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
 
 from mastowatch import __version__
 from mastowatch.jobs.api import router
 from mastowatch.jobs.context import View
+from mastowatch.jobs.intake import Intake
+from mastowatch.jobs.rules_api import router as rules_router
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.web import health, problems
 from mastowatch.web.auth import KeyGuard
 from mastowatch.web.bodies import BodyLimit
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
+from mastowatch.web.webhooks import Webhooks
 
 _ABOUT = """See, cancel, requeue and trigger MastoWatch's jobs.
 
@@ -25,6 +29,7 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     app = FastAPI(title="MastoWatch", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(router(view, recurring_jobs(view.settings)))
+    app.include_router(rules_router(view))
 
     @app.get("/healthz", tags=["health"], responses={503: {"model": health.Health}})
     def healthz(response: Response) -> health.Health:
@@ -36,3 +41,8 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     app.add_middleware(KeyGuard, api_key=api_key, open_paths=("/healthz",))
     app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": NOTHING_LOADS})
     return app
+
+
+def with_webhooks(app: ASGIApp, view: View, intake: Intake, secret: str | None) -> ASGIApp:
+    """Return ``app`` with what Mastodon's webhooks are sent to before it; without a ``secret`` that is closed."""
+    return Webhooks(app, secret, view.jobs, intake)
