@@ -18,11 +18,13 @@ from redis.exceptions import RedisError
 
 from mastowatch import metrics
 from mastowatch.config import Loaded
-from mastowatch.errors import MastoWatchError, Stopped, StoreUnavailable
+from mastowatch.domain.ruleset import RuleSet
+from mastowatch.errors import Stopped, StoreUnavailable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import sifting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.holding import Hold
+from mastowatch.jobs.rule_reload import RuleFiles
 from mastowatch.jobs.timeline import Coverage
 from mastowatch.logs import event
 from mastowatch.ports.stream import PublicStream
@@ -51,13 +53,20 @@ def run(loaded: Loaded) -> None:
     Raises ConfigError or a rule error at the start; a bad file at a reload only leaves the old ones in force.
     """
     redis, notifier = contexts.connect(loaded, waits=False), Notifier()
+    files = RuleFiles(loaded.settings.rules_dir)
     reading = Reading(loaded, contexts.build(loaded, redis))
-    reloader = Reloader(loaded, lambda found: _adopt(found, redis, reading), OF_REDIS)
+    reloader = Reloader(loaded, lambda found: _adopt(found, redis, reading, files), OF_REDIS)
     which, rules = loaded.settings.public_posts, len(reading.context.rules)
     event(log, logging.INFO, "stream_started", posts=which, instance_base=loaded.settings.instance_base, rules=rules)
+
+    def step() -> bool:
+        if files.changed():
+            reading.take_rules(files.read(reading.context.settings.rules_dir, reading.context.rules))
+        return reading.step()
+
     with Agreement(redis, "stream", alive=notifier.alive) as agreement:
         Loop(
-            agreement.guard(reading.step),
+            agreement.guard(step),
             notifier=notifier,
             describe=reading.describe,
             idle_s=IDLE_S,
@@ -68,18 +77,11 @@ def run(loaded: Loaded) -> None:
         event(log, logging.INFO, "stream_stopped", posts_seen=reading.seen, posts_handed_on=reading.handed_on)
 
 
-def _adopt(loaded: Loaded, redis: Redis, reading: Reading) -> None:
+def _adopt(loaded: Loaded, redis: Redis, reading: Reading, files: RuleFiles) -> None:
     """Put settings and the rules on disk in force; bad rules are named and leave the old ones in force."""
     before = reading.context.rules
     context = contexts.build(loaded, redis, before)
-    try:
-        rules = contexts.load_rules(loaded.settings.rules_dir)
-    except MastoWatchError as error:
-        event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=before.digest)
-    else:
-        context = replace(context, rules=rules)
-        event(log, logging.INFO, "rules_reloaded", rules=len(rules), digest=rules.digest)
-    reading.adopt(loaded, context)
+    reading.adopt(loaded, replace(context, rules=files.read(loaded.settings.rules_dir, before)))
 
 
 class Line:
@@ -218,6 +220,10 @@ class Reading:
             self._line.cut()
         self._coverage = Coverage(context, self._owner)
         self._next_books = 0.0
+
+    def take_rules(self, rules: RuleSet) -> None:
+        """Screen by these rules from now on."""
+        self.context = replace(self.context, rules=rules)
 
     def leave(self) -> None:
         """Hand on what is held, say how far all is seen, and make room for another."""
