@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from mastowatch import metrics
@@ -12,26 +13,30 @@ from mastowatch.jobs import campaigns, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
-from mastowatch.ports.types import Account, Status
+from mastowatch.ports.types import Account, Case, Status
 
 Result = dict[str, int | float | str]
+Act = Callable[[Context, Judgement], Case]
 _BUSY_S = 5
 
 
-def judge(context: Context, account_id: str, *extra: Status) -> Result:
-    """Judge one account, with the posts at hand, alone: a second worker at the same account waits its turn."""
+def judge(context: Context, account_id: str, *extra: Status, act: Act = reporting.act) -> Result:
+    """Judge one account, with the posts at hand, alone: a second worker at the same account waits its turn.
+
+    ``act`` carries the decision out, and returns the case.
+    """
     context.ensure_running()
     owner = uuid.uuid4().hex
     ttl_s = TASKS["analyze_and_maybe_report"].timeout_s + 10
     if not context.locks.acquire(f"account:{account_id}", owner, ttl_s):
         raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)
     try:
-        return _judge_alone(context, account_id, extra)
+        return _judge_alone(context, account_id, extra, act)
     finally:
         context.locks.release(f"account:{account_id}", owner)
 
 
-def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -> Result:
+def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], act: Act) -> Result:
     try:
         account = context.mastodon("judge").account(account_id)
         statuses = _posts(context, account, extra)
@@ -55,8 +60,9 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         exempt_domains=settings.exempt_domains,
         dry_run=settings.dry_run,
     )
-    case = reporting.act(context, Judgement(account, statuses, verdict, decision))
-    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
+    case = act(context, Judgement(account, statuses, verdict, decision))
+    if act is reporting.act:  # one that was only looked at has yet to be acted on
+        context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
     context.tally.add(metrics.ACCOUNTS_JUDGED)
     context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
     return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}

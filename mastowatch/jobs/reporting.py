@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def act(context: Context, judgement: Judgement) -> Case:
     """Carry the decision out, record it as the account's case, and return the case."""
     outcome, report_id, marker = _carry_out(context, judgement)
-    case = _case(judgement, outcome, context.clock(), report_id=report_id, marker=marker)
+    case = case_of(judgement, outcome, context.clock(), report_id=report_id, marker=marker)
     if case.level != "none" or case.reasons or report_id:
         context.cases.put(case)
     _log(case)
@@ -39,7 +39,8 @@ def _carry_out(context: Context, judgement: Judgement) -> tuple[CaseOutcome, str
     return "watched", "", ""
 
 
-def _case(judgement: Judgement, outcome: CaseOutcome, now: float, *, report_id: str, marker: str) -> Case:
+def case_of(judgement: Judgement, outcome: CaseOutcome, now: float, *, report_id: str = "", marker: str = "") -> Case:
+    """Return what the judgement makes of the account's case."""
     verdict, account = judgement.verdict, judgement.account
     return Case(
         account_id=account.id,

@@ -16,8 +16,8 @@ from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
+from mastowatch.jobs import annotating, judging, polling, timeline
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs import judging, polling, timeline
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
 from mastowatch.jobs.queues import HIGH
@@ -130,6 +130,12 @@ def poll_public_timeline() -> Result:
         return {**timeline.look(contexts.current()).as_result()}
     except Stopped as error:
         return {"ended": str(error)}
+
+
+@_may_wait
+def annotate_report(report_id: str) -> Result:
+    """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
+    return annotating.annotate(_at_hand(), report_id)
 
 
 def record_queue_stats() -> Result:
