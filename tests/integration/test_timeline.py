@@ -10,7 +10,10 @@ from redis import Redis
 
 from mastowatch.adapters import redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_campaigns import RedisCampaigns
 from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import BudgetExhausted, MastodonAuthError
@@ -54,6 +57,9 @@ class World:
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
             handed_on=RedisHandedOn(redis),
+            campaigns=RedisCampaigns(redis),
+            rule_switches=RedisRuleSwitches(redis),
+            audit=RedisAudit(redis),
             clock=lambda: self.now,
         )
 
