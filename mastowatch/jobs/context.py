@@ -41,6 +41,7 @@ from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
+from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.stream import PublicStream
 
@@ -77,6 +78,7 @@ class Context:
     handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
+    alerts: Alerts | None = None
 
     def me_id(self) -> str:
         """Return the bot's own account id; asked once a token, not once a process: every job is a new one."""
@@ -248,7 +250,26 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         campaigns=redis_campaigns.RedisCampaigns(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+        alerts=alerts(loaded),
     )
+
+
+def alerts(loaded: Loaded) -> Alerts | None:
+    """Return where alerts go, or None; raises ConfigError for an address that can't be posted to."""
+    url = loaded.secret("alert_webhook")
+    if url is None:
+        return None
+    # Here for the same reason as the other libraries below.
+    from mastowatch.adapters.alert_webhook import AlertWebhook, is_usable
+
+    if not is_usable(url):
+        # The address may hold a secret, so it is not repeated.
+        raise ConfigError(
+            "the address in ALERT_WEBHOOK_FILE (or the credential alert_webhook) can't be posted to; write one that"
+            " begins with https://"
+        )
+    settings = loaded.settings
+    return AlertWebhook(url, user_agent=settings.user_agent, timeout_s=settings.request_timeout)
 
 
 def open_stream(loaded: Loaded) -> PublicStream:

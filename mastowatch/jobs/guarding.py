@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from mastowatch import metrics
 from mastowatch.domain import breaker, policy
@@ -42,6 +43,26 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
     except MastodonNotFound:
         return decision  # it has gone meanwhile, which filing finds out
     return policy.spare_followed() if followed else decision
+
+
+def keep(
+    context: Context, account: Account, verdict: Verdict, decision: Decision, dropped: Collection[str]
+) -> Decision:
+    """Return the decision, with its reason where a dropped rule made it.
+
+    An account that would be reported with ``dropped`` rules counting is held: judged again when they are re-armed.
+    """
+    if decision.action not in ("none", "watch"):
+        return decision
+    settled = {rule.id for rule in context.rules.rules if rule.mode == "report"} & set(dropped)
+    missing = [reason for reason in verdict.reasons if reason.shadow and reason.rule_id in settled]
+    if verdict.score + sum(reason.weight for reason in missing) < context.settings.report_threshold:
+        return decision
+    with _full_when_uncountable(context):
+        for reason in missing:
+            context.held.hold(reason.rule_id, account.id, context.clock())
+    names = ", ".join(reason.rule_id for reason in missing)
+    return replace(decision, why=f"{decision.why}; dropped to shadow: {names}")
 
 
 def admit(context: Context, account: Account, verdict: Verdict, marker: str) -> None:

@@ -67,13 +67,13 @@ def _judgement(
     seen: Mapping[Sighting, tuple[str, ...]],
 ) -> Judgement:
     """Return what the rules in force and the policy make of the account."""
-    settings = context.settings
+    settings, dropped = context.settings, guarding.shadowed(context)
     verdict = context.rules.judge(
         account,
         statuses,
         now,
         campaigns=seen,
-        shadowed=guarding.shadowed(context),
+        shadowed=dropped,
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )
@@ -86,7 +86,8 @@ def _judgement(
         our_bots=settings.our_bots,
         dry_run=settings.dry_run,
     )
-    return Judgement(account, statuses, verdict, guarding.spare(context, account, decision))
+    decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
+    return Judgement(account, statuses, verdict, decision)
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:
