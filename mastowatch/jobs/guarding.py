@@ -86,12 +86,21 @@ def drop(context: Context, rule_id: str, why: str, by: DroppedBy) -> bool:
     now = context.clock()
     if not context.rule_switches.drop(rule_id, why, by, now):
         return False
-    todo = f"mastowatch rules arm {'all' if rule_id == EVERY_RULE else rule_id}"
-    name = "reporting_paused" if rule_id == EVERY_RULE else "rule_dropped"
-    event(log, logging.WARNING, name, rule_id=rule_id, by=by, why=why, to_go_on=todo)
+    everything = rule_id == EVERY_RULE
+    todo = f"mastowatch rules arm {'all' if everything else rule_id}"
+    event(
+        log,
+        logging.WARNING,
+        "reporting_paused" if everything else "rule_dropped",
+        rule_id=rule_id,
+        by=by,
+        why=why,
+        to_go_on=todo,
+    )
     context.tally.add(metrics.RULES_DROPPED)
-    outcome = "paused" if rule_id == EVERY_RULE else "shadow"
-    context.audit.add(AuditEntry(now, "dropped", outcome, f"{by}: {why}", rules={rule_id: 0.0}))
+    context.audit.add(
+        AuditEntry(now, "dropped", "paused" if everything else "shadow", f"{by}: {why}", rules={rule_id: 0.0})
+    )
     return True
 
 

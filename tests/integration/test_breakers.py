@@ -338,7 +338,7 @@ def test_an_account_on_which_nothing_was_found_and_one_that_is_gone_leave_a_line
         world.run(JUDGE, "1")
         world.run(JUDGE, "77")
     assert [one.outcome for one in world.context.audit.recent(9)] == ["gone", "none"]
-    assert [one.outcome for one in caplog.records if one.message == "account_judged"] == ["watched", "gone"]
+    assert [one.outcome for one in caplog.records if one.message == "account_judged"] == ["none", "gone"]
 
 
 def test_no_text_of_a_post_reaches_the_audit(redis):
