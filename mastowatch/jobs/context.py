@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -207,12 +207,22 @@ def _database(url: str) -> int:
 
 def load_rules(directory: Path) -> RuleSet:
     """Read, compile and try the rules of ``directory``; raises RuleErrors, and changes nothing."""
-    return RuleSet.load(rule_files.read_rules(directory))
+    documents, lists, unread = read_rule_documents(directory)
+    return RuleSet.load(documents, lists, unread)
 
 
-def read_rule_documents(directory: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[RuleError]]:
-    """Return the rule files of ``directory`` as TOML documents, and what is wrong with those that can't be read."""
-    return rule_files.read_what_can_be(directory)
+def read_rule_documents(
+    directory: Path,
+) -> tuple[list[tuple[str, dict[str, Any]]], Mapping[str, tuple[str, ...]], list[RuleError]]:
+    """Return the rule files of ``directory`` as TOML documents, the lists beside them, and what can't be read."""
+    documents, errors = rule_files.read_what_can_be(directory)
+    lists, more = rule_files.read_lists(directory)
+    return documents, lists, [*errors, *more]
+
+
+def stamp_of_rules(directory: Path) -> object:
+    """Return what changes with any rule file or list in ``directory``, without reading them."""
+    return rule_files.stamp(directory)
 
 
 def check_instance(settings: Settings) -> None:

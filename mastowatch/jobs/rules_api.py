@@ -1,74 +1,62 @@
-"""The part of the API about rules that have been dropped: see them, and re-arm them."""
+"""The /rules API: tries the rule files before the workers take them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from mastowatch.jobs.arming import arm
-from mastowatch.jobs.context import View
-from mastowatch.jobs.refusals import Unknown
-from mastowatch.ports.types import Dropped
+from mastowatch.errors import RuleError, RuleErrors
+from mastowatch.jobs.context import View, load_rules
+from mastowatch.jobs.refusals import Refusal
+from mastowatch.jobs.workforce import read_workers
+
+FAULTS_MAX = 100
 
 
-class DroppedRow(BaseModel):
-    """A rule that counts apart, as if it were in shadow, or the pause of all reporting."""
+class BadRules(Refusal):
+    """The rule files have faults, each of which is named."""
 
-    rule_id: str = Field(description="`*` for all reporting.")
-    why: str
-    by: str = Field(description="`breaker`, or `precision`: what moderators decided on its reports.")
-    at: datetime
-    held: int = Field(description="Accounts kept back; they are judged again when it is re-armed.")
+    status, title = 422, "Bad rules"
+
+    def __init__(self, faults: Sequence[RuleError]) -> None:
+        self.faults = faults
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        super().__init__(f"{faults[0]}{more}; the rules from before stay in force")
+
+    @property
+    def members(self) -> Mapping[str, object]:
+        """All faults, with file and key."""
+        keys = ("file", "key", "problem", "hint")
+        return {"faults": [{key: getattr(one, key) for key in keys} for one in self.faults[:FAULTS_MAX]]}
 
 
-class DroppedRules(BaseModel):
-    """What has been dropped."""
+class Reloaded(BaseModel):
+    """Rules that may come into force."""
 
-    paused: DroppedRow | None = Field(description="Set while all reporting is paused.")
-    rules: list[DroppedRow]
-
-
-class ArmedRules(BaseModel):
-    """What was re-armed."""
-
-    ids: list[str] = Field(description="`*` stands for all reporting.")
-    queued: int = Field(description="How many accounts that were kept back are judged again.")
+    rules: int = Field(description="How many are not off.")
+    digest: str = Field(description="Changes with any rule or list.")
+    in_force: dict[str, str] = Field(
+        description="The digest that each worker has now; one that differs takes these rules within 3 seconds."
+    )
 
 
 def router(view: View) -> APIRouter:
-    """Return the routes under /rules about dropped rules."""
+    """Return the routes under /rules."""
     routes = APIRouter(prefix="/rules", tags=["rules"])
 
-    @routes.get("/dropped")
-    def dropped() -> DroppedRules:
-        """List the rules that were dropped to shadow, and whether all reporting is paused."""
-        paused, rules = view.rule_switches.paused(), view.rule_switches.shadowed()
-        return DroppedRules(
-            paused=_row(view, paused) if paused else None,
-            rules=[_row(view, one) for one in sorted(rules.values(), key=lambda one: one.at)],
+    @routes.post("/reload")
+    def reload() -> Reloaded:
+        """Read the rule files and run their examples. Workers on this machine take what is good by themselves."""
+        try:
+            rules = load_rules(view.settings.rules_dir)
+        except RuleErrors as error:
+            raise BadRules(error.faults) from error
+        return Reloaded(
+            rules=len(rules),
+            digest=rules.digest,
+            in_force={one.name: one.rules or "" for one in read_workers(view.redis)},
         )
 
-    @routes.post("/{rule_id}/arm")
-    def arm_rule(
-        rule_id: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.")],
-    ) -> ArmedRules:
-        """Let a rule report again; `all` re-arms every rule that was dropped, and ends the pause of all reporting."""
-        armed = arm(view, rule_id, "the API")
-        if rule_id != "all" and not armed.scopes and not armed.queued:
-            raise Unknown(f"the rule {rule_id!r} is not dropped; GET /rules/dropped lists those that are")
-        return ArmedRules(ids=list(armed.scopes), queued=armed.queued)
-
     return routes
-
-
-def _row(view: View, dropped: Dropped) -> DroppedRow:
-    return DroppedRow(
-        rule_id=dropped.rule_id,
-        why=dropped.why,
-        by=dropped.by,
-        at=datetime.fromtimestamp(dropped.at, UTC),
-        held=len(view.held.waiting(dropped.rule_id)),
-    )
