@@ -106,11 +106,15 @@ def _parser() -> argparse.ArgumentParser:
     about = "show: settings in force; check: whether all is usable; example: a settings file"
     _add_config(commands.add_parser("config", help=about), [config, instance])
 
-    group = commands.add_parser("rules", help="check: read the rules and run their examples")
+    about = "check: read the rules and run their examples; arm: let a dropped rule report again"
+    group = commands.add_parser("rules", help=about)
     of_rules = group.add_subparsers(required=True, metavar="ACTION")
     one = of_rules.add_parser("check", help="read the rules and run their examples", parents=[config])
     one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
     one.set_defaults(run=_rules)
+    one = of_rules.add_parser("arm", help="let a rule that was dropped to shadow report again", parents=[config])
+    one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
+    one.set_defaults(run=_rules_arm)
 
     one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
     one.add_argument("action", choices=("on", "off", "status"))
@@ -211,6 +215,12 @@ def _rules(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import rules
 
     return rules.run(_load(sources), arguments)
+
+
+def _rules_arm(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_arm
+
+    return rules_arm.run(_load(sources), arguments)
 
 
 def _panic(sources: Sources, arguments: argparse.Namespace) -> int:
