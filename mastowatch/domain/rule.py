@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from mastowatch.domain import reading
+from mastowatch.domain.limits import NO_LIMITS, Action, Limits, read_action, read_limits
 from mastowatch.domain.reading import Keys, Reader
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Category
@@ -88,6 +89,9 @@ class Rule:
     rule_ids: tuple[str, ...] = ()
     scope: Scope = "all"
     forward: bool = False
+    limits: Limits = NO_LIMITS
+    action: Action = "report"
+    expires: timedelta | None = None
     count_min: int = 1
     within: timedelta | None = None
     not_account: AccountConditions | None = None
@@ -106,6 +110,9 @@ RULE_KEYS: Mapping[str, str] = {
     "rule_ids": "Ids of the server's own rules that are broken; Mastodon then files a violation.",
     "scope": "`all` accounts (the default), `local` or `remote` ones.",
     "forward": "`true`: the report goes to the account's own server as well. `false` is the default.",
+    "limits": "Table of what it may report at most before it drops to shadow.",
+    "action": "`report` (the default), or also `sensitive`, `silence` or `suspend`, where `ALLOW_ENFORCEMENT` is on.",
+    "expires": "When such an action is undone, at most `28d`; needed with it.",
     "account": "Table of conditions on the profile; all must hold.",
     "status": "Table of conditions on one post; all must hold for the same post.",
     "not": "Tables `not.account` and `not.status`: an account or a post that meets any condition there is spared.",
@@ -169,6 +176,8 @@ def parse(file: str, document: Mapping[str, Any]) -> Rule:
         rule_ids=_server_rules(top),
         scope=top.choice("scope", ("all", "local", "remote"), "all"),
         forward=reading.yes(top, "forward", document.get("forward", False)),
+        limits=read_limits(file, document),
+        **read_action(top),
         not_account=AccountConditions(**_spared(spared, "account", ACCOUNT_KEYS)) if "account" in spared else None,
         not_status=StatusConditions(**_spared(spared, "status", STATUS_KEYS)) if "status" in spared else None,
         match=_examples(samples, "match"),
@@ -184,6 +193,8 @@ def _rule_id(top: Reader) -> str:
     value = top.text("id", longest=64)
     if not _ID.fullmatch(value):
         raise top.fail("id", f"{value!r} is not allowed", "small letters, digits and hyphens, at most 64")
+    if value == "all":
+        raise top.fail("id", "'all' stands for all rules in `mastowatch rules arm all`", "choose another id")
     return value
 
 

@@ -25,6 +25,8 @@ from redis.retry import Retry
 
 from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
@@ -56,6 +58,8 @@ class Context:
     judged: store.Judged
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     clock: Callable[[], float] = time.time
@@ -220,6 +224,8 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         judged=redis_store.RedisJudged(redis),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
@@ -234,6 +240,8 @@ class View:
     jobs: Jobs
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     budget: Budget
@@ -248,6 +256,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         jobs=Jobs(redis, loaded.settings),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         budget=_budget(loaded.settings, redis),

@@ -10,9 +10,12 @@ from typing import Protocol
 
 from mastowatch.ports.types import (
     Account,
+    AuditEntry,
     Case,
     Claim,
     Counters,
+    Dropped,
+    DroppedBy,
     Look,
     OpenReport,
     Outcome,
@@ -59,6 +62,60 @@ class Cursors(Protocol):
 
     def clear(self, name: str) -> None:
         """Forget it: the next walk begins at its start."""
+        ...
+
+
+class RecentPosts(Protocol):
+    """How the accounts judged of late looked, with their public and unlisted posts: what new rules are tried on.
+
+    Bounded in posts and in days; the oldest looks go first.
+    """
+
+    def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
+        """Keep this look at the account in place of the one before; boosts and other posts are left out."""
+        ...
+
+    def since(self, at: float) -> Iterator[Look]:
+        """Yield the looks taken at or after ``at``, the oldest first."""
+        ...
+
+    def count(self) -> tuple[int, int]:
+        """Return how many looks and posts are kept."""
+        ...
+
+
+class RuleStats(Protocol):
+    """What each rule has hit, and what moderators made of its reports."""
+
+    def hits(self, account_id: str, shadow_by_rule: Mapping[str, bool], now: float) -> None:
+        """Count the account for the rules that hit it, each account once; True where the rule was in shadow."""
+        ...
+
+    def filed(self, report: OpenReport, look_at: float) -> bool:
+        """Count a report for its rules, and plan to look at ``look_at`` what became of it; False: it is known."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[OpenReport, ...]:
+        """Return the reports to look at by now, the longest due first."""
+        ...
+
+    def look_again(self, report_id: str, at: float) -> None:
+        """Plan the next look at a report that is still open."""
+        ...
+
+    def decided(self, report: OpenReport, outcome: Outcome, rearmed_at: Mapping[str, float], now: float) -> bool:
+        """Count the outcome for the report's rules, once and in one step; False: it was counted before.
+
+        ``rearmed_at`` tells when each of them was last re-armed: what was filed before says nothing on it now.
+        """
+        ...
+
+    def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
+        """Return the record of each rule; an empty one of those that never hit."""
+        ...
+
+    def open_reports(self) -> int:
+        """Return how many reports are yet to be decided on."""
         ...
 
 
@@ -146,55 +203,37 @@ class History(Protocol):
         ...
 
 
-class RecentPosts(Protocol):
-    """How the accounts judged of late looked, with their public and unlisted posts: what new rules are tried on.
+class RuleSwitches(Protocol):
+    """Which rules count apart, as if they were in shadow, until a person re-arms them; set at run time."""
 
-    Bounded in posts and in days; the oldest looks go first.
-    """
-
-    def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
-        """Keep this look at the account in place of the one before; boosts and other posts are left out."""
+    def shadowed(self) -> Mapping[str, Dropped]:
+        """Return the dropped rules by id."""
         ...
 
-    def since(self, at: float) -> Iterator[Look]:
-        """Yield the looks taken at or after ``at``, the oldest first."""
+    def paused(self) -> Dropped | None:
+        """Return why all reporting is paused, or None: it isn't."""
         ...
 
-    def count(self) -> tuple[int, int]:
-        """Return how many looks and posts are kept."""
+    def drop(self, rule_id: str, why: str, by: DroppedBy, now: float) -> bool:
+        """Drop a rule, or pause all reporting (EVERY_RULE); False if that is so already, and stays as it was."""
+        ...
+
+    def rearm(self, rule_id: str, now: float) -> bool:
+        """Let the rule (EVERY_RULE: all reporting) count again; False if it does already."""
+        ...
+
+    def rearmed_at(self, rule_id: str) -> float:
+        """Return when a person last re-armed it (epoch seconds), or 0."""
         ...
 
 
-class RuleStats(Protocol):
-    """What each rule has hit, and what moderators made of its reports."""
+class Audit(Protocol):
+    """Every decision, also not to act; the oldest fall off."""
 
-    def hits(self, account_id: str, shadow_by_rule: Mapping[str, bool], now: float) -> None:
-        """Count the account for the rules that hit it, each account once; True where the rule was in shadow."""
+    def add(self, entry: AuditEntry) -> None:
+        """Append it."""
         ...
 
-    def filed(self, report: OpenReport, look_at: float) -> bool:
-        """Count a report for its rules, and plan to look at ``look_at`` what became of it; False: it is known."""
-        ...
-
-    def due(self, now: float, limit: int) -> tuple[OpenReport, ...]:
-        """Return the reports to look at by now, the longest due first."""
-        ...
-
-    def look_again(self, report_id: str, at: float) -> None:
-        """Plan the next look at a report that is still open."""
-        ...
-
-    def decided(self, report: OpenReport, outcome: Outcome, rearmed_at: Mapping[str, float], now: float) -> bool:
-        """Count the outcome for the report's rules, once and in one step; False: it was counted before.
-
-        ``rearmed_at`` tells when each of them was last re-armed: what was filed before says nothing on it now.
-        """
-        ...
-
-    def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
-        """Return the record of each rule; an empty one of those that never hit."""
-        ...
-
-    def open_reports(self) -> int:
-        """Return how many reports are yet to be decided on."""
+    def recent(self, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the newest entries, newest first."""
         ...

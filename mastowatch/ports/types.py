@@ -7,7 +7,7 @@ Mastodon serves it, everything else is plain text. No e-mail address, IP or priv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -95,114 +95,6 @@ class AccountPage:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
-
-    account_id: str
-    comment: str
-    marker: str
-    status_ids: tuple[str, ...] = ()
-    category: Category = "spam"
-    rule_ids: tuple[str, ...] = ()
-    forward: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Mastodon's own id of a filed report."""
-
-    report_id: str
-    status_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FiledReport:
-    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
-
-    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
-    """
-
-    id: str
-    by_account_id: str
-    target_account_id: str
-    comment: str
-    created_at: datetime
-    resolved: bool
-    resolved_at: datetime | None = None
-    acted: bool = False
-    status_ids: tuple[str, ...] = ()
-
-
-ClaimState = Literal["planned", "sent", "filed", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to file the one report on an account; see docs/explanation/filing-once.md.
-
-    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
-    """
-
-    account_id: str
-    marker: str
-    state: ClaimState
-    changed_at: float
-    owner: str = ""
-    report_id: str = ""
-    reason: str = ""
-
-
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseReason:
-    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
-
-    rule_id: str
-    rule_name: str
-    weight: float
-    shadow: bool
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
-
-    account_id: str
-    acct: str
-    url: str
-    level: Literal["none", "watch", "report"]
-    score: float
-    shadow_score: float
-    outcome: CaseOutcome
-    why: str
-    judged_at: float
-    reasons: tuple[CaseReason, ...] = ()
-    report_id: str = ""
-    marker: str = ""
-    status_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QueuePoint:
-    """One point of a queue's history. ``at`` and ages in seconds; finished and failed are totals so far."""
-
-    at: float
-    queue: str
-    depth: int
-    oldest_s: float
-    started: int
-    finished: int
-    failed: int
-    workers: int
-
-
-Counters = Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Look:
     """An account with its posts as they were when it was judged, ``at`` (epoch seconds)."""
 
@@ -260,3 +152,150 @@ class RuleRecord:
 
 def _share(kept: int, rejected: int) -> float | None:
     return kept / (kept + rejected) if kept + rejected else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
+
+    account_id: str
+    comment: str
+    marker: str
+    status_ids: tuple[str, ...] = ()
+    category: Category = "spam"
+    rule_ids: tuple[str, ...] = ()
+    forward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Mastodon's own id of a filed report."""
+
+    report_id: str
+    status_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FiledReport:
+    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
+
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    """
+
+    id: str
+    by_account_id: str
+    target_account_id: str
+    comment: str
+    created_at: datetime
+    resolved: bool
+    resolved_at: datetime | None = None
+    acted: bool = False
+    status_ids: tuple[str, ...] = ()
+
+
+ClaimState = Literal["planned", "sent", "filed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+
+    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    """
+
+    account_id: str
+    marker: str
+    state: ClaimState
+    changed_at: float
+    owner: str = ""
+    report_id: str = ""
+    reason: str = ""
+
+
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReason:
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+
+    rule_id: str
+    rule_name: str
+    weight: float
+    shadow: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+
+    account_id: str
+    acct: str
+    url: str
+    level: Literal["none", "watch", "report"]
+    score: float
+    shadow_score: float
+    outcome: CaseOutcome
+    why: str
+    judged_at: float
+    reasons: tuple[CaseReason, ...] = ()
+    report_id: str = ""
+    marker: str = ""
+    status_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePoint:
+    """One point of a queue's history. ``at`` and ages in seconds; finished and failed are totals so far."""
+
+    at: float
+    queue: str
+    depth: int
+    oldest_s: float
+    started: int
+    finished: int
+    failed: int
+    workers: int
+
+
+Counters = Mapping[str, int]
+
+# Who has switched a rule to shadow: its breaker, or what the moderators decided on its reports.
+DroppedBy = Literal["breaker", "precision"]
+# Stands where a rule's id does, for reporting by all rules together; no rule can have this id.
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that counts apart as if it were in shadow, until a person re-arms it. ``at``: epoch seconds."""
+
+    rule_id: str
+    why: str
+    by: DroppedBy
+    at: float
+
+
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
+
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    """
+
+    at: float
+    event: AuditEvent
+    outcome: str
+    why: str
+    account_id: str = ""
+    acct: str = ""
+    level: str = ""
+    score: float = 0.0
+    shadow_score: float = 0.0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    shadow_rules: Mapping[str, float] = field(default_factory=dict)
+    report_id: str = ""

@@ -12,6 +12,8 @@ from rq.job import Retry
 
 from mastowatch.adapters import redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -74,6 +76,8 @@ class World:
             judged=redis_store.RedisJudged(redis),
             cases=redis_store.RedisCases(redis),
             switches=redis_store.RedisSwitches(redis),
+            rule_switches=RedisRuleSwitches(redis),
+            audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
             clock=lambda: self.now,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mastowatch.domain import examples, rule
+from mastowatch.domain import examples, limits, rule
 from mastowatch.domain.rule import AccountConditions, StatusConditions, parse
 from mastowatch.errors import RuleError
 from tests.rules import WORDS, document
@@ -110,6 +110,7 @@ def test_the_tables_of_keys_and_the_conditions_are_the_same(keys, table):
 def test_the_reference_says_of_every_key_what_the_code_says():
     reference = REFERENCE.read_text()
     described = [rule.ACCOUNT_KEYS, rule.STATUS_KEYS, rule.COUNTING_KEYS, examples.EXAMPLE_KEYS, examples.POST_KEYS]
+    described.append(limits.LIMIT_KEYS)
     rows = {**rule.RULE_KEYS}
     missing = [key for key, meaning in rows.items() if f"| `{key}` | {meaning} |" not in reference]
     missing += [
