@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from mastowatch.ports.types import Account, Field, Look, Media, Status
-
-Value = TypeVar("Value", Account, Status, Field, Media)
 
 # The first byte tells how the rest is packed.
 _PACKED_AS = b"1"
@@ -25,12 +22,18 @@ _COMMON = (
     b'<a href=\\"https:///tags/\\" class=\\"mention hashtag\\" rel=\\"tag\\">#<span></span></a>'
     b'<a href=\\"https://\\" target=\\"_blank\\" rel=\\"nofollow noopener noreferrer\\" translate=\\"no\\">'
     b'<span class=\\"invisible\\">https://</span><span class=\\"ellipsis\\"></span><span class=\\"\\"></span></a>'
-    b'<span class=\\"h-card\\" translate=\\"no\\"><a href=\\"https:///@\\" class=\\"u-url mention\\">@<span></span></a></span>'
+    b'<span class=\\"h-card\\" translate=\\"no\\">'
+    b'<a href=\\"https:///@\\" class=\\"u-url mention\\">@<span></span></a></span>'
     b'{"account":{"id":"11","acct":"","username":"","domain":"","display_name":"","note_html":"<p></p>","url":"https:///@"'
     b',"created_at":"2026-01-01T00:00:00+00:00","discovered_at":"","last_status_at":"","followers":,"following":,"statuses":'
     b'},"statuses":[{"id":"11","visibility":"unlisted","in_reply_to_account_id":"","mentions":["",""],"url":"https:///@/11"'
     b',"created_at":"2026-","content_html":"<p></p>","spoiler_text":"","language":"en"},{"id":"11'
 )
+
+# The defaults of each kind's fields; what has none, has MISSING, which equals nothing.
+_DEFAULTS: Mapping[type[Any], Mapping[str, object]] = {
+    kind: {one.name: one.default for one in fields(kind)} for kind in (Account, Status, Field, Media)
+}
 
 
 def pack(look: Look) -> bytes:
@@ -59,7 +62,7 @@ def unpack(raw: bytes) -> Look | None:
 def _plain(value: object, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fields of a value that differ from their defaults (what has none, differs), as JSON has them."""
     found = {}
-    for name, default in _defaults(type(value)).items():
+    for name, default in _DEFAULTS[type(value)].items():
         given = getattr(value, name)
         if name not in without and given != default:
             found[name] = _json(given)
@@ -75,7 +78,7 @@ def _json(given: Any) -> Any:  # noqa: ANN401 -- the types of all fields
 
 
 # How a field is read where JSON has no such type.
-_READ = {
+_READ: Mapping[str, Callable[[Any], Any]] = {
     "created_at": datetime.fromisoformat,
     "discovered_at": datetime.fromisoformat,
     "last_status_at": datetime.fromisoformat,
@@ -86,17 +89,10 @@ _READ = {
 }
 
 
-def _value(kind: type[Value], found: Mapping[str, Any]) -> Value:
+def _value(kind: type[Any], found: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- one of our values
     """Return a value of fields as ``_plain`` gave them; those that this version does not know are passed over."""
-    defaults = _defaults(kind)
-    given = {name: _READ.get(name, _as_it_is)(one) for name, one in found.items() if name in defaults}
-    return kind(**given)
+    return kind(**{name: _READ.get(name, _as_it_is)(one) for name, one in found.items() if name in _DEFAULTS[kind]})
 
 
 def _as_it_is(found: Any) -> Any:  # noqa: ANN401 -- the types of all fields
     return found
-
-
-@cache
-def _defaults(kind: type[Any]) -> Mapping[str, object]:
-    return {one.name: one.default for one in fields(kind)}

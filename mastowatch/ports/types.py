@@ -109,7 +109,7 @@ Outcome = Literal["kept", "rejected", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
-    """A report of ours that moderators have yet to decide on, and the rules that it names. ``filed_at``: epoch seconds."""
+    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds."""
 
     report_id: str
     account_id: str
