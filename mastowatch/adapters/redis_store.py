@@ -266,6 +266,14 @@ class RedisTally(InRedis):
         self._redis.hincrby("mastowatch:tally", name, amount)
 
     @ours
+    def add_all(self, amounts: Counters) -> None:
+        """See the port."""
+        with self._redis.pipeline() as pipe:
+            for name, amount in amounts.items():
+                pipe.hincrby("mastowatch:tally", name, amount)
+            pipe.execute()
+
+    @ours
     def read(self) -> Counters:
         """See the port."""
         return {name: int(value) for name, value in texts(self._redis.hgetall("mastowatch:tally")).items()}

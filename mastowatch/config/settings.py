@@ -281,6 +281,11 @@ class Settings(BaseModel):
         "an absolute path",
         "File with the key that TCP clients of the API show (or the credential api_key).",
     )
+    webhook_secret_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the signing secret of Mastodon's webhook (or the credential webhook_secret).",
+    )
     dashboard_bind: BindSetting = _setting(
         Bind("127.0.0.1", 9181), "address:port, like 127.0.0.1:9181", "Where the dashboard listens."
     )

@@ -14,6 +14,7 @@ from rq.job import Job, Retry
 
 from mastowatch.config import Settings
 from mastowatch.config.settings import QUEUES
+from mastowatch.reliable.deliveries import Record, record
 from mastowatch.reliable.facts import QueueFacts, queue_facts
 from mastowatch.reliable.queue import enqueue_once
 from mastowatch.reliable.serializer import JsonQueue
@@ -77,7 +78,9 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
+        TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
+        TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
         # Takes milliseconds, and matters most while the other queues are long.
         TaskSpec("record_queue_stats", HIGH, 30, "Add a point to the queues' history."),
     )
@@ -108,6 +111,25 @@ class Jobs:
             retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
             description=f"{name}({', '.join(checked.values())})",
             at_front=at_front,
+        )
+
+    def record(self, name: str, arguments: Mapping[str, object], *, urgent: bool = False) -> Record:
+        """Return the job that ``submit`` would queue, for whoever queues many at once; asks Redis nothing.
+
+        ``urgent`` puts it on the queue that is served first. Raises as ``submit`` does.
+        """
+        spec = TASKS[name]
+        checked = spec.check(arguments)
+        return record(
+            get_queue(HIGH if urgent else spec.queue, self._redis),
+            spec.path,
+            job_id=spec.job_id(checked),
+            kwargs=checked,
+            timeout=spec.timeout_s,
+            result_ttl=self._settings.result_ttl,
+            failure_ttl=self._settings.failure_ttl,
+            retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
+            description=f"{name}({', '.join(checked.values())})",
         )
 
     def analyze(self, account_id: str) -> bool:

@@ -5,7 +5,7 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from mastowatch.ports.types import (
@@ -16,11 +16,14 @@ from mastowatch.ports.types import (
     Counters,
     Dropped,
     DroppedBy,
+    Full,
     Look,
     OpenReport,
     Outcome,
     QueuePoint,
+    Quota,
     RuleRecord,
+    Sighting,
     Status,
 )
 
@@ -179,11 +182,37 @@ class Switches(Protocol):
         ...
 
 
+class Campaigns(Protocol):
+    """Which accounts have something in common, each thing as long as its window and bounded in number."""
+
+    def note(self, sightings: Iterable[Sighting], account_id: str, now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Note what the account shows; return who showed each of them within its window, itself included.
+
+        At most 200 sightings are looked at, and the newest 500 accounts of each kept.
+        """
+        ...
+
+    def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
+        """Return those whose first accounts were queued again, within the window."""
+        ...
+
+    def wake(self, sighting: Sighting, queue: Callable[[], None]) -> None:
+        """Call ``queue``, which queues the first accounts again, and then remember that it was done.
+
+        In this order: whoever dies in between has them queued twice, not never.
+        """
+        ...
+
+
 class Tally(Protocol):
     """Counters over all processes: accounts seen, judged, reported, API requests by purpose."""
 
     def add(self, name: str, amount: int = 1) -> None:
         """Count."""
+        ...
+
+    def add_all(self, amounts: Counters) -> None:
+        """Count all of these, or, when this fails, none."""
         ...
 
     def read(self) -> Counters:
@@ -224,6 +253,45 @@ class RuleSwitches(Protocol):
 
     def rearmed_at(self, rule_id: str) -> float:
         """Return when a person last re-armed it (epoch seconds), or 0."""
+        ...
+
+    def untold(self) -> tuple[Dropped, ...]:
+        """Return what has been dropped, the pause of all reporting included, and no alert has gone out about."""
+        ...
+
+    def told(self, dropped: Dropped) -> None:
+        """Remember that the alert about it has gone out."""
+        ...
+
+
+class Quotas(Protocol):
+    """Counts reports before they are filed, in sliding windows."""
+
+    def take(self, key: str, quotas: Sequence[Quota], now: float) -> tuple[Full, ...]:
+        """Count the report ``key`` in each quota, in one atomic step, or in none and return those that are full.
+
+        Counted once however often it is asked about: what was counted already is never refused.
+        """
+        ...
+
+    def clear(self, scope: str) -> None:
+        """Begin anew: nothing is counted in ``scope``."""
+        ...
+
+
+class Held(Protocol):
+    """Accounts that a breaker has kept from being reported: they are judged again when it is re-armed."""
+
+    def hold(self, scope: str, account_id: str, now: float) -> None:
+        """Keep it; past a bound the oldest falls off."""
+        ...
+
+    def waiting(self, scope: str) -> tuple[str, ...]:
+        """Return the ids of the accounts held, oldest first."""
+        ...
+
+    def release(self, scope: str, account_id: str) -> None:
+        """Forget it."""
         ...
 
 

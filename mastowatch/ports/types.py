@@ -212,6 +212,25 @@ class Claim:
     reason: str = ""
 
 
+Same = Literal["link_host", "template", "media", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something that an account shows, and that makes a campaign if several accounts do ``within_s`` seconds.
+
+    ``value`` is shown in evidence: a link host; "" for what must not be told. ``at`` (epoch seconds) is when it was
+    shown; it doesn't tell sightings apart.
+    """
+
+    rule_id: str
+    same: Same
+    value_hash: str
+    value: str
+    within_s: float
+    at: float = field(default=0.0, compare=False)
+
+
 CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
 
 
@@ -275,6 +294,24 @@ class Dropped:
     why: str
     by: DroppedBy
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many reports of a scope (a rule's id, or EVERY_RULE) in any hour, and in any 24 hours."""
+
+    scope: str
+    per_hour: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A quota that has nothing left in a window."""
+
+    scope: str
+    window: Literal["hour", "day"]
+    limit: int
 
 
 AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]

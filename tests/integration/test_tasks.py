@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from rq.job import Retry
 
-from mastowatch.adapters import redis_store
+from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
@@ -80,6 +80,7 @@ class World:
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            campaigns=redis_campaigns.RedisCampaigns(redis),
             clock=lambda: self.now,
         )
 
