@@ -16,6 +16,9 @@ REPORTS_REFUSED = "reports_refused"
 WATCHED = "accounts_watched"
 EXEMPT = "accounts_exempt"
 DEFERRED = "jobs_deferred"
+REPORTS_KEPT = "reports_kept"
+REPORTS_REJECTED = "reports_rejected"
+RULES_DROPPED_BY_PRECISION = "rules_dropped_by_precision"
 # Webhooks by what came of them: led to a job; told of work that waits already; came again; held a post that is not
 # for everybody; held no work; were no event of Mastodon's; had no valid signature; could not be taken in yet.
 WEBHOOKS_QUEUED = "webhooks_queued"

@@ -26,6 +26,8 @@ from redis.retry import Retry
 from mastowatch.adapters import redis_campaigns, redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -63,6 +65,8 @@ class Context:
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     clock: Callable[[], float] = time.time
     bot: str = "bot"
 
@@ -230,6 +234,8 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        posts=_posts(settings, redis),
+        rule_stats=RedisRuleStats(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
     )
 
@@ -246,6 +252,8 @@ class View:
     audit: store.Audit
     tally: store.Tally
     history: store.History
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     budget: Budget
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -262,9 +270,15 @@ def view(loaded: Loaded, redis: Redis) -> View:
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        posts=_posts(loaded.settings, redis),
+        rule_stats=RedisRuleStats(redis),
         budget=_budget(loaded.settings, redis),
         settings=loaded.settings,
     )
+
+
+def _posts(settings: Settings, redis: Redis) -> RedisRecentPosts:
+    return RedisRecentPosts(redis, at_most=settings.recent_posts_max, days=settings.recent_posts_days)
 
 
 def _budget(settings: Settings, redis: Redis) -> Budget:

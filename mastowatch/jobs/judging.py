@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound
-from mastowatch.jobs import campaigns, polling, reporting
+from mastowatch.jobs import campaigns, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -55,7 +55,9 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         exempt_domains=settings.exempt_domains,
         dry_run=settings.dry_run,
     )
-    case = reporting.act(context, Judgement(account, statuses, verdict, decision))
+    judgement = Judgement(account, statuses, verdict, decision)
+    case = reporting.act(context, judgement)
+    learning.note(context, judgement, case)
     context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
     context.tally.add(metrics.ACCOUNTS_JUDGED)
     context.tally.add(metrics.STATUSES_JUDGED, len(statuses))

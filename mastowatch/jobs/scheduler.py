@@ -19,6 +19,7 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
         tasks.poll_admin_accounts: settings.poll_admin_accounts_interval,
         tasks.poll_admin_accounts_local: settings.poll_admin_accounts_local_interval,
         tasks.record_queue_stats: settings.queue_stats_interval,
+        tasks.read_report_outcomes: settings.report_outcomes_interval,
     }
     return tuple(
         Recurring(

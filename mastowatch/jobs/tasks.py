@@ -16,7 +16,7 @@ from rq.job import Retry
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs import judging, polling
+from mastowatch.jobs import judging, outcomes, polling
 from mastowatch.jobs.judging import Result
 from mastowatch.ports.types import Origin, QueuePoint
 
@@ -85,6 +85,14 @@ def process_new_status(status_id: str) -> Result:
     except MastodonNotFound:
         return {"outcome": "gone"}
     return judging.judge(context, status.account_id, status)
+
+
+def read_report_outcomes() -> Result:
+    """Read what moderators made of the reports, and drop rules that were wrong too often."""
+    try:
+        return {**outcomes.read(contexts.current()).as_result()}
+    except Stopped as error:
+        return {"ended": str(error)}
 
 
 def record_queue_stats() -> Result:

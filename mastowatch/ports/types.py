@@ -109,12 +109,16 @@ Outcome = Literal["kept", "rejected", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
-    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds."""
+    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds.
+
+    ``status_id`` is the first of the attached posts, "" where none was attached.
+    """
 
     report_id: str
     account_id: str
     rule_ids: tuple[str, ...]
     filed_at: float
+    status_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from rq.job import Retry
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
@@ -80,6 +82,8 @@ class World:
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            posts=RedisRecentPosts(redis),
+            rule_stats=RedisRuleStats(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
             clock=lambda: self.now,
         )
