@@ -8,6 +8,8 @@ from __future__ import annotations
 ACCOUNTS_SEEN = "accounts_seen"
 ACCOUNTS_SCREENED = "accounts_screened"
 ACCOUNTS_JUDGED = "accounts_judged"
+POSTS_SEEN = "posts_seen"
+POSTS_HANDED_ON = "posts_handed_on"
 STATUSES_JUDGED = "statuses_judged"
 REPORTS_FILED = "reports_filed"
 REPORTS_FOUND = "reports_found_again"

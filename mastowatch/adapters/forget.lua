@@ -21,6 +21,8 @@ local TASKS = {
   judge_again = true,
   read_report_outcomes = true,
   process_new_status = true,
+  process_new_statuses = true,
+  poll_public_timeline = true,
   record_queue_stats = true,
 }
 local MARK_FIELD, MARK = 'serializer', 'json'
@@ -33,7 +35,7 @@ local ENGINES_OWN = {
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
-  layout = 'layout',
+  layout = 'layout', handed_on = 'posts handed on',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from mastowatch.ports.types import Account, Field, FiledReport, Media, Status, Visibility
+from mastowatch.ports.types import Account, Field, FiledReport, Media, Sighted, Status, Visibility
 
 Json = Mapping[str, Any]
 
@@ -139,6 +139,22 @@ def report(json: Json, me_id: str) -> FiledReport | None:
         acted=any(target.get(state) for state in _ACTED),
         status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
     )
+
+
+def sighted(found: Iterable[object], now: datetime) -> tuple[Sighted, ...]:
+    """Return the posts that may be looked at among Status entities, each with its author, in their order."""
+    read = (sight(one, now) for one in found if isinstance(one, Mapping))
+    return tuple(one for one in read if one is not None)
+
+
+def sight(json: Json, now: datetime) -> Sighted | None:
+    """Return a Status entity's post with its author; None for a private one, and for one without a numeric id."""
+    found = status(json)
+    if found is None or not found.id.isdecimal() or not found.account_id.isdecimal():
+        return None
+    edited_at = str(json.get("edited_at") or "")
+    version = f"{found.id}@{edited_at}" if edited_at else found.id
+    return Sighted(found, public_account(_entity(json.get("account")), now), version)
 
 
 def time(value: object) -> datetime | None:

@@ -5,15 +5,16 @@ One suite holds this and the adapter over HTTP to the same behaviour: tests/cont
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from mastowatch.errors import MastodonNotFound, MastodonUnreachable
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
+TIMELINE_PAGE = 40
 Entity = TypeVar("Entity", Account, Status)
 Found = TypeVar("Found")
 
@@ -93,6 +94,28 @@ class MemoryMastodon:
         """See the port."""
         self._ask()
         return _found(next((one for one in self._shown() if one.id == status_id), None), f"post {status_id}")
+
+    def statuses(self, status_ids: Sequence[str]) -> tuple[Status, ...]:
+        """See the port."""
+        self._ask()
+        return tuple(one for one in self._shown() if one.id in status_ids)
+
+    def public_timeline(self, *, local: bool, remote: bool, min_id: str | None) -> tuple[Sighted, ...]:
+        """See the port."""
+        self._ask()
+        wanted = {"local": local or not remote, "remote": remote or not local}
+        shown = [
+            one
+            for one in _newest_first(self._shown())
+            if one.visibility == "public"
+            and not one.reblog
+            and one.in_reply_to_account_id in (None, one.account_id)
+            and wanted[self.accounts[one.account_id].origin]
+        ]
+        page = shown[:TIMELINE_PAGE]
+        if min_id is not None:
+            page = [one for one in shown if int(one.id) > int(min_id)][-TIMELINE_PAGE:]
+        return tuple(Sighted(one, self.accounts[one.account_id], one.id) for one in page)
 
     def file_report(self, request: ReportRequest) -> Receipt:
         """See the port."""

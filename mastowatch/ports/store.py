@@ -146,6 +146,18 @@ class Judged(Protocol):
         ...
 
 
+class HandedOn(Protocol):
+    """Which posts were handed on for judgement lately, so that a second sight of one leads to nothing."""
+
+    def fresh(self, versions: Iterable[str]) -> set[str]:
+        """Return those that are not remembered."""
+        ...
+
+    def remember(self, versions: Iterable[str], now: float) -> None:
+        """Keep them for two hours; bounded in number, the oldest go first."""
+        ...
+
+
 class Cases(Protocol):
     """The latest judgements, bounded in number."""
 

@@ -87,6 +87,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighted:
+    """A post as the public timeline or the stream shows it, with its author. ``version`` is another after an edit."""
+
+    status: Status
+    account: Account
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """One page of accounts, newest id first. ``limit`` is the page size asked for, ``full`` if more may follow."""
 

@@ -13,12 +13,11 @@ from rq.job import Retry
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_handed_on import RedisHandedOn
 from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
-from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
-from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
@@ -27,7 +26,7 @@ from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.ports.types import Account, Status
 
 pytestmark = pytest.mark.redis
-RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
+RULES = contexts.load_rules(Path(__file__).parents[2] / "etc" / "rules.d")
 START = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 PAGE = 4
 
@@ -85,6 +84,7 @@ class World:
             posts=RedisRecentPosts(redis),
             rule_stats=RedisRuleStats(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
+            handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
         )
 
