@@ -5,60 +5,38 @@ from __future__ import annotations
 import logging
 
 from mastowatch import metrics
-from mastowatch.jobs import filing
+from mastowatch.jobs import casebook, filing
 from mastowatch.jobs.context import Context
-from mastowatch.jobs.filing import ATTACHED_MAX, Judgement
+from mastowatch.jobs.filing import Filing, Judgement
 from mastowatch.logs import event
-from mastowatch.ports.types import Case, CaseOutcome, CaseReason
+from mastowatch.ports.types import Case
 
 log = logging.getLogger(__name__)
 
 
 def act(context: Context, judgement: Judgement) -> Case:
-    """Carry the decision out, record it as the account's case, and return the case."""
-    outcome, report_id, marker = _carry_out(context, judgement)
-    case = _case(judgement, outcome, context.clock(), report_id=report_id, marker=marker)
-    if case.level != "none" or case.reasons or report_id:
+    """Carry the decision out, record it in the account's case, and return the case."""
+    done = _carry_out(context, judgement)
+    case = casebook.grow(context.cases.get(judgement.account.id), judgement, done, context.clock())
+    if case.level != "none" or case.reasons or case.report_id:
         context.cases.put(case)
     _log(case)
     return case
 
 
-def _carry_out(context: Context, judgement: Judgement) -> tuple[CaseOutcome, str, str]:
+def _carry_out(context: Context, judgement: Judgement) -> Filing:
     action = judgement.decision.action
     if action == "report":
         return filing.file(context, judgement)
     if action == "rehearse":
         context.tally.add(metrics.REPORTS_REHEARSED)
-        return "rehearsed", "", ""
+        return Filing("rehearsed")
     if action == "exempt":
         context.tally.add(metrics.EXEMPT)
-        return "exempt", "", ""
+        return Filing("exempt")
     if action == "watch":
         context.tally.add(metrics.WATCHED)
-    return "watched", "", ""
-
-
-def _case(judgement: Judgement, outcome: CaseOutcome, now: float, *, report_id: str, marker: str) -> Case:
-    verdict, account = judgement.verdict, judgement.account
-    return Case(
-        account_id=account.id,
-        acct=account.acct,
-        url=account.url,
-        level=verdict.level,
-        score=verdict.score,
-        shadow_score=verdict.shadow_score,
-        outcome=outcome,
-        why=judgement.decision.why,
-        judged_at=now,
-        reasons=tuple(
-            CaseReason(reason.rule_id, reason.rule_name, reason.weight, reason.shadow, reason.evidence)
-            for reason in verdict.reasons
-        ),
-        report_id=report_id,
-        marker=marker,
-        status_ids=verdict.status_ids[:ATTACHED_MAX],
-    )
+    return Filing("watched")
 
 
 def _log(case: Case) -> None:

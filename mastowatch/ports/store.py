@@ -29,7 +29,7 @@ from mastowatch.ports.types import (
 
 
 class Claims(Protocol):
-    """Who may file the one report on an account, and how far that got."""
+    """Who may file the one open report on an account, and how far that got."""
 
     def get(self, account_id: str) -> Claim | None:
         """Return the claim, if there is one."""
@@ -39,12 +39,25 @@ class Claims(Protocol):
         """Return the existing claim, or plan a new one with ``marker``, in one atomic step."""
         ...
 
-    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
-        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; None when someone else was first."""
+    def steady_since(self, now: float) -> float:
+        """Return since when the store has not been restarted, as far as anybody noticed; 0: never was.
+
+        One that was may have come back from an older copy: claims may be lost whose reports are under way.
+        """
+        ...
+
+    def send(self, expect: Claim, sending: Claim) -> Claim | None:
+        """Move to ``sending`` (state ``sent``) if the claim is still ``expect``; None when someone else was first.
+
+        None as well when the store was restarted and nobody has asked for ``steady_since`` after it.
+        """
         ...
 
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
-        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now."""
+        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now.
+
+        Only a claim of a later generation stays: it is about a report that came after.
+        """
         ...
 
     def failed(self, claim: Claim, reason: str, now: float) -> None:

@@ -211,9 +211,11 @@ ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+    """The right to file the one open report on an account; see docs/explanation/filing-once.md.
 
-    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
+    the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
+    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
     """
 
     account_id: str
@@ -223,6 +225,9 @@ class Claim:
     owner: str = ""
     report_id: str = ""
     reason: str = ""
+    generation: int = 1
+    rules: tuple[str, ...] = ()
+    reported_at: float = 0.0
 
 
 Same = Literal["link_host", "template", "media", "name"]
@@ -249,18 +254,26 @@ CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refuse
 
 @dataclass(frozen=True, slots=True)
 class CaseReason:
-    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read.
+
+    ``past``: it hit before, and the latest verdict no longer has it; it does not count in the score.
+    """
 
     rule_id: str
     rule_name: str
     weight: float
     shadow: bool
     evidence: str
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds.
+
+    While its report is open the case grows: ``reported`` are the rules in the report, ``later`` those that hit since.
+    ``generation`` counts the account's reports, ``resolved``: the latest was closed when we last looked.
+    """
 
     account_id: str
     acct: str
@@ -275,6 +288,10 @@ class Case:
     report_id: str = ""
     marker: str = ""
     status_ids: tuple[str, ...] = ()
+    generation: int = 0
+    reported: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
