@@ -24,6 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import (
+    memory_campaigns,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
@@ -215,6 +216,16 @@ def read_rule_documents(
     documents, errors = rule_files.read_what_can_be(directory)
     lists, more = rule_files.read_lists(directory)
     return documents, lists, [*errors, *more]
+
+
+def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as its name and its TOML document; raises RuleError."""
+    return rule_files.read_rule(path)
+
+
+def fresh_campaigns() -> store.Campaigns:
+    """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
+    return memory_campaigns.MemoryCampaigns()
 
 
 def stamp_of_rules(directory: Path) -> object:

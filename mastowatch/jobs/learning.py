@@ -14,12 +14,11 @@ def note(context: Context, judgement: Judgement, case: Case) -> None:
     """Keep it. Called last: who dies before it judges the account again, and all of this counts once."""
     now = context.clock()
     context.posts.remember(judgement.account, judgement.statuses, now)
-    hits = {reason.rule_id: reason.shadow for reason in case.reasons}
+    hits = {reason.rule_id: reason.shadow for reason in judgement.verdict.reasons}
     if hits:
         context.rule_stats.hits(case.account_id, hits, now)
-    if case.outcome == "filed" and case.report_id:
-        reported = tuple(rule_id for rule_id, shadow in hits.items() if not shadow)
+    # What hit after the report was filed is in the case, and not in what moderators decide on.
+    if case.report_id and case.reported:
         status_id = case.status_ids[0] if case.status_ids else ""
-        context.rule_stats.filed(
-            OpenReport(case.report_id, case.account_id, reported, now, status_id), now + FIRST_LOOK_S
-        )
+        report = OpenReport(case.report_id, case.account_id, case.reported, now, status_id)
+        context.rule_stats.filed(report, now + FIRST_LOOK_S)

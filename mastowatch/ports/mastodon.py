@@ -39,6 +39,10 @@ class Mastodon(Protocol):
         """Return one account with its role and moderation state."""
         ...
 
+    def account_id(self, acct: str) -> str:
+        """Return the id of the account called ``acct``, ``name`` or ``name@domain``; one this server knows already."""
+        ...
+
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """Return up to 40 of its newest public and unlisted posts, newest first."""
         ...

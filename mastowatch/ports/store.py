@@ -217,6 +217,10 @@ class Campaigns(Protocol):
         """
         ...
 
+    def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Return who showed each of them within its window; notes nothing, for whoever only looks."""
+        ...
+
     def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
         """Return those whose first accounts were queued again, within the window."""
         ...
