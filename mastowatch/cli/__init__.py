@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "show: settings in force; check: whether all is usable; example: a settings file"
     _add_config(commands.add_parser("config", help=about), [config, instance])
 
-    about = "check: read the rules and run their examples; explain, test, try, stats: what they do and have done"
+    about = "check: read the rules and run their examples; explain, test, try, stats, arm: what they do and have done"
     _add_rules(commands.add_parser("rules", help=about), [config])
 
     one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
@@ -133,6 +133,9 @@ def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     one = actions.add_parser("check", help="read the rules and run their examples", parents=parents)
     one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
     one.set_defaults(run=_rules)
+    one = actions.add_parser("arm", help="let a rule that was dropped to shadow report again", parents=parents)
+    one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
+    one.set_defaults(run=_rules_arm)
     as_json = _Parser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="for other programs")
     parents = [*parents, as_json]
@@ -243,6 +246,12 @@ def _rules_stats(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import rules_stats
 
     return rules_stats.run(_load(sources), arguments)
+
+
+def _rules_arm(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_arm
+
+    return rules_arm.run(_load(sources), arguments)
 
 
 def _panic(sources: Sources, arguments: argparse.Namespace) -> int:

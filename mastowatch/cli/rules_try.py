@@ -94,6 +94,7 @@ def _spares(settings: Settings) -> Any:  # noqa: ANN401 -- a function of account
             me_id="",
             exempt_accounts=settings.exempt_accounts,
             exempt_domains=settings.exempt_domains,
+            our_bots=settings.our_bots,
             dry_run=False,
         )
         return decision.action != "report"

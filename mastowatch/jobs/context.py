@@ -35,6 +35,7 @@ from mastowatch.adapters import (
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
@@ -43,6 +44,7 @@ from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
+from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.stream import PublicStream
 
@@ -70,6 +72,8 @@ class Context:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -79,6 +83,7 @@ class Context:
     handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
+    alerts: Alerts | None = None
 
     def me_id(self) -> str:
         """Return the bot's own account id; asked once a token, not once a process: every job is a new one."""
@@ -102,6 +107,8 @@ class Context:
             str(chosen.watch_threshold),
             ",".join(sorted(chosen.exempt_accounts)),
             ",".join(sorted(chosen.exempt_domains)),
+            ",".join(sorted(chosen.our_bots)),
+            str(chosen.exempt_followed_locally),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
@@ -260,6 +267,8 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
@@ -268,7 +277,26 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+        alerts=alerts(loaded),
     )
+
+
+def alerts(loaded: Loaded) -> Alerts | None:
+    """Return where alerts go, or None; raises ConfigError for an address that can't be posted to."""
+    url = loaded.secret("alert_webhook")
+    if url is None:
+        return None
+    # Here for the same reason as the other libraries below.
+    from mastowatch.adapters.alert_webhook import AlertWebhook, is_usable
+
+    if not is_usable(url):
+        # The address may hold a secret, so it is not repeated.
+        raise ConfigError(
+            "the address in ALERT_WEBHOOK_FILE (or the credential alert_webhook) can't be posted to; write one that"
+            " begins with https://"
+        )
+    settings = loaded.settings
+    return AlertWebhook(url, user_agent=settings.user_agent, timeout_s=settings.request_timeout)
 
 
 def open_stream(loaded: Loaded) -> PublicStream:
@@ -295,6 +323,8 @@ class View:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -313,6 +343,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),

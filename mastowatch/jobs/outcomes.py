@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mastowatch import metrics
-from mastowatch.domain.rule import Rule
 from mastowatch.errors import BudgetExhausted, MastodonNotFound
+from mastowatch.jobs import guarding
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.learning import FIRST_LOOK_S
 from mastowatch.logs import event
-from mastowatch.ports.types import AuditEntry, OpenReport, Outcome
+from mastowatch.ports.types import OpenReport, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def read(context: Context) -> Progress:
     except BudgetExhausted as error:
         progress.ended = f"no budget: {error}"
     # Each time for all rules: whoever died between a decision and the drop is made good.
-    progress.dropped = sum(_drop(context, rule, why) for rule, why in _imprecise(context))
+    progress.dropped = sum(guarding.drop(context, rule_id, why, "precision") for rule_id, why in _imprecise(context))
     return progress
 
 
@@ -113,7 +113,7 @@ def _is_post_gone(context: Context, report: OpenReport) -> bool:
     return False
 
 
-def _imprecise(context: Context) -> Iterator[tuple[Rule, str]]:
+def _imprecise(context: Context) -> Iterator[tuple[str, str]]:
     """Yield the rules of whose reports moderators have kept too few, and how few."""
     reporting = {rule.id: rule for rule in context.rules.rules if rule.mode == "report"}
     for rule_id, record in context.rule_stats.read(reporting).items():
@@ -124,16 +124,4 @@ def _imprecise(context: Context) -> Iterator[tuple[Rule, str]]:
         decided, precision = record.decided_since(rearmed_at), record.precision_since(rearmed_at)
         if precision is not None and decided >= limits.precision_after and precision < limits.precision_min:
             share = f"{precision:.0%}, and at least {limits.precision_min:.0%} are asked for"
-            yield reporting[rule_id], f"moderators kept {record.kept_since} of its {decided} decided reports: {share}"
-
-
-def _drop(context: Context, rule: Rule, why: str) -> bool:
-    """Drop the rule to shadow, loudly; tell whether that is news."""
-    now = context.clock()
-    if not context.rule_switches.drop(rule.id, why, "precision", now):
-        return False
-    context.tally.add(metrics.RULES_DROPPED_BY_PRECISION)
-    context.audit.add(AuditEntry(now, "dropped", "shadow", why, rules={rule.id: rule.weight}))
-    hint = f"mend it, then: mastowatch rules arm {rule.id}"
-    event(log, logging.WARNING, "rule_dropped", rule=rule.id, by="precision", why=why, hint=hint)
-    return True
+            yield rule_id, f"moderators kept {record.kept_since} of its {decided} decided reports: {share}"

@@ -43,6 +43,10 @@ class Mastodon(Protocol):
         """Return the id of the account called ``acct``, ``name`` or ``name@domain``; one this server knows already."""
         ...
 
+    def followed_locally(self, account_id: str) -> bool:
+        """Return whether an account of this server is among the 80 newest followers that the server tells of."""
+        ...
+
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """Return up to 40 of its newest public and unlisted posts, newest first."""
         ...
