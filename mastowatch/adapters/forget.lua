@@ -18,6 +18,7 @@ local TASKS = {
   poll_admin_accounts = true,
   poll_admin_accounts_local = true,
   analyze_and_maybe_report = true,
+  judge_again = true,
   process_new_status = true,
   record_queue_stats = true,
 }

@@ -23,7 +23,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from mastowatch.adapters import redis_forget, redis_layout, redis_store, rule_files
+from mastowatch.adapters import redis_campaigns, redis_forget, redis_layout, redis_store, rule_files
 from mastowatch.adapters.budget import Budget
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -58,6 +58,7 @@ class Context:
     switches: store.Switches
     tally: store.Tally
     history: store.History
+    campaigns: store.Campaigns
     clock: Callable[[], float] = time.time
     bot: str = "bot"
 
@@ -222,6 +223,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         switches=redis_store.RedisSwitches(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        campaigns=redis_campaigns.RedisCampaigns(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound
-from mastowatch.jobs import polling, reporting
+from mastowatch.jobs import campaigns, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -38,10 +38,12 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
     except MastodonNotFound:
         return {"outcome": "gone"}
     settings = context.settings
+    now = datetime.fromtimestamp(context.clock(), UTC)
     verdict = context.rules.judge(
         account,
         statuses,
-        datetime.fromtimestamp(context.clock(), UTC),
+        now,
+        campaigns=campaigns.note(context, account, statuses, now),
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )

@@ -77,6 +77,7 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
+        TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
         # Takes milliseconds, and matters most while the other queues are long.
         TaskSpec("record_queue_stats", HIGH, 30, "Add a point to the queues' history."),

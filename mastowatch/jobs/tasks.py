@@ -70,6 +70,12 @@ def analyze_and_maybe_report(account_id: str) -> Result:
 
 
 @_may_wait
+def judge_again(account_id: str) -> Result:
+    """Judge an account that was found to be part of a campaign while it was being judged."""
+    return judging.judge(contexts.current(), account_id)
+
+
+@_may_wait
 def process_new_status(status_id: str) -> Result:
     """Judge the author of a post that came in by webhook or stream."""
     context = contexts.current()

@@ -5,10 +5,10 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+from mastowatch.ports.types import Case, Claim, Counters, QueuePoint, Sighting
 
 
 class Claims(Protocol):
@@ -108,6 +108,28 @@ class Switches(Protocol):
 
     def describe_panic_stop(self) -> str:
         """Return "off" or "on since ... by ..." for people."""
+        ...
+
+
+class Campaigns(Protocol):
+    """Which accounts have something in common, each thing as long as its window and bounded in number."""
+
+    def note(self, sightings: Iterable[Sighting], account_id: str, now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Note what the account shows; return who showed each of them within its window, itself included.
+
+        At most 200 sightings are looked at, and the newest 500 accounts of each kept.
+        """
+        ...
+
+    def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
+        """Return those whose first accounts were queued again, within the window."""
+        ...
+
+    def wake(self, sighting: Sighting, queue: Callable[[], None]) -> None:
+        """Call ``queue``, which queues the first accounts again, and then remember that it was done.
+
+        In this order: whoever dies in between has them queued twice, not never.
+        """
         ...
 
 

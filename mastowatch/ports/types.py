@@ -7,7 +7,7 @@ Mastodon serves it, everything else is plain text. No e-mail address, IP or priv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -132,6 +132,25 @@ class Claim:
     owner: str = ""
     report_id: str = ""
     reason: str = ""
+
+
+Same = Literal["link_host", "template", "media", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something that an account shows, and that makes a campaign if several accounts do ``within_s`` seconds.
+
+    ``value`` is shown in evidence: a link host; "" for what must not be told. ``at`` (epoch seconds) is when it was
+    shown; it doesn't tell sightings apart.
+    """
+
+    rule_id: str
+    same: Same
+    value_hash: str
+    value: str
+    within_s: float
+    at: float = field(default=0.0, compare=False)
 
 
 CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]

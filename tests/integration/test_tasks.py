@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from rq.job import Retry
 
-from mastowatch.adapters import redis_store
+from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
@@ -76,6 +76,7 @@ class World:
             switches=redis_store.RedisSwitches(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            campaigns=redis_campaigns.RedisCampaigns(redis),
             clock=lambda: self.now,
         )
 
