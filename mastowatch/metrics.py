@@ -8,6 +8,8 @@ from __future__ import annotations
 ACCOUNTS_SEEN = "accounts_seen"
 ACCOUNTS_SCREENED = "accounts_screened"
 ACCOUNTS_JUDGED = "accounts_judged"
+POSTS_SEEN = "posts_seen"
+POSTS_HANDED_ON = "posts_handed_on"
 STATUSES_JUDGED = "statuses_judged"
 REPORTS_FILED = "reports_filed"
 REPORTS_FOUND = "reports_found_again"
@@ -16,3 +18,18 @@ REPORTS_REFUSED = "reports_refused"
 WATCHED = "accounts_watched"
 EXEMPT = "accounts_exempt"
 DEFERRED = "jobs_deferred"
+# Webhooks by what came of them: led to a job; told of work that waits already; came again; held a post that is not
+# for everybody; held no work; were no event of Mastodon's; had no valid signature; could not be taken in yet.
+WEBHOOKS_QUEUED = "webhooks_queued"
+WEBHOOKS_WAITING = "webhooks_already_queued"
+WEBHOOKS_REPEATED = "webhooks_repeated"
+WEBHOOKS_PRIVATE = "webhooks_private"
+WEBHOOKS_IDLE = "webhooks_without_work"
+WEBHOOKS_BAD = "webhooks_not_understood"
+WEBHOOKS_REFUSED = "webhooks_refused"
+WEBHOOKS_PUT_OFF = "webhooks_put_off"
+
+
+def webhook_event(name: str) -> str:
+    """Return the counter of an event: ``webhook_status_created``."""
+    return f"webhook_{name.replace('.', '_')}"

@@ -20,6 +20,8 @@ local TASKS = {
   analyze_and_maybe_report = true,
   judge_again = true,
   process_new_status = true,
+  process_new_statuses = true,
+  poll_public_timeline = true,
   record_queue_stats = true,
 }
 local MARK_FIELD, MARK = 'serializer', 'json'
@@ -32,7 +34,7 @@ local ENGINES_OWN = {
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
-  layout = 'layout',
+  layout = 'layout', handed_on = 'posts handed on',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

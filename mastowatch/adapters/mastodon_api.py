@@ -10,7 +10,7 @@ causes goes any further: our errors name the endpoint, the code, and what to do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
@@ -31,9 +31,10 @@ from mastowatch.errors import (
     StoreUnavailable,
 )
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
 STATUSES_PAGE = 40
+STATUSES_AT_ONCE = 20
 REPORTS_PAGE = 200
 # Seconds before each further try of a GET; a restart of Mastodon takes longer, and is RQ's business.
 _RETRY_AFTER = (0.3, 1.0)
@@ -50,6 +51,7 @@ _NEEDS: Mapping[str, str] = {
     "admin/reports": "the scope admin:read:reports, and its account a role with the right manage_reports",
     "reports": "the scope write:reports",
     "statuses": "the scope read:statuses",
+    "timelines/public": "the scope read:statuses, and a server whose timelines are not switched off",
 }
 
 
@@ -144,6 +146,25 @@ class MastodonApi:
             raise MastodonNotFound(f"statuses: post {status_id} is not public")
         return status
 
+    def statuses(self, status_ids: Sequence[str]) -> tuple[Status, ...]:
+        """See the port."""
+        if len(status_ids) > STATUSES_AT_ONCE:
+            raise ValueError(f"at most {STATUSES_AT_ONCE} posts at once")
+        asked = [_id(one) for one in status_ids]
+        return parsing.statuses(_shaped("statuses", self._get("statuses", "/api/v1/statuses", **{"id[]": asked}), list))
+
+    def public_timeline(self, *, local: bool, remote: bool, min_id: str | None) -> tuple[Sighted, ...]:
+        """See the port."""
+        asked: dict[str, str | int] = {"limit": STATUSES_PAGE}
+        if local != remote:
+            asked["local" if local else "remote"] = "true"
+        if min_id is not None:
+            asked["min_id"] = _id(min_id)
+        endpoint = "timelines/public"
+        shown = _shaped(endpoint, self._get(endpoint, "/api/v1/timelines/public", **asked), list)
+        found = parsing.sighted(shown, self._now())
+        return tuple(sorted(found, key=lambda one: int(one.status.id), reverse=True))
+
     def file_report(self, request: ReportRequest) -> Receipt:
         """See the port. Sent once: what becomes of a lost answer is the caller's to find out."""
         found = _shaped("reports", self._ask("POST", "reports", "/api/v1/reports", _form(request)), Mapping)
@@ -151,14 +172,28 @@ class MastodonApi:
             raise MastodonUnreachable("reports: the answer names no report")
         return Receipt(str(found["id"]), request.status_ids)
 
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
-        """See the port. Two requests: open reports and resolved ones can't be asked for in one."""
+    def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
+        """See the port. Two requests: open reports and resolved ones can't be asked for in one.
+
+        The open ones first: one that is resolved meanwhile is in both answers, and never in neither.
+        """
         me = self.me().id
+        found: dict[str, FiledReport] = {}
         for resolved in (False, True):
-            for report in self._reports(me, account_id, resolved=resolved):
-                if isinstance(report, Mapping) and marker in str(report.get("comment") or ""):
-                    return Receipt(str(report["id"]))
-        return None
+            # A server that does not know the filters answers with other people's reports.
+            for one in parsing.reports(self._reports(me, account_id, resolved=resolved), me):
+                if (one.by_account_id, one.target_account_id) == (me, account_id):
+                    found[one.id] = one
+        return tuple(sorted(found.values(), key=lambda one: (one.created_at, one.id.zfill(20)), reverse=True))
+
+    def report(self, report_id: str) -> FiledReport:
+        """See the port."""
+        endpoint = "admin/reports"
+        found = self._get(endpoint, f"/api/v1/admin/reports/{_id(report_id)}")
+        report = parsing.report(_shaped(endpoint, found, Mapping), self.me().id)
+        if report is None:
+            raise MastodonUnreachable(f"{endpoint}: an answer without what makes a report")
+        return report
 
     # --- what is asked ---
 
@@ -178,7 +213,7 @@ class MastodonApi:
 
     # --- how it is asked ---
 
-    def _get(self, endpoint: str, path: str, **params: str | int) -> Answer:
+    def _get(self, endpoint: str, path: str, **params: str | int | list[str]) -> Answer:
         """Make a request that is safe to repeat, and repeat it if there was no answer."""
         for pause in _RETRY_AFTER:
             try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from mastowatch.ports.types import Account, Field, Media, Status, Visibility
+from mastowatch.ports.types import Account, Field, FiledReport, Media, Sighted, Status, Visibility
 
 Json = Mapping[str, Any]
 
@@ -18,6 +18,8 @@ _INVITE_USERS, _EVERYONE_ID = 1 << 16, "-99"
 # An account whose age is not told is taken for an old one: being new is what speaks against an account.
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
+# What moderators may have done to an account; a deleted one is told as suspended.
+_ACTED = ("suspended", "silenced", "sensitized", "disabled")
 _SHOWN = ("public", "unlisted")
 
 
@@ -109,6 +111,50 @@ def status(json: Json) -> Status | None:
         media=tuple(_media(one) for one in _entities(own.get("media_attachments"))),
         reblog=reblog,
     )
+
+
+def reports(found: Iterable[object], me_id: str) -> tuple[FiledReport, ...]:
+    """Return the reports of Admin::Report entities, in their order."""
+    read = (report(one, me_id) for one in found if isinstance(one, Mapping))
+    return tuple(one for one in read if one is not None)
+
+
+def report(json: Json, me_id: str) -> FiledReport | None:
+    """Return the report of an Admin::Report entity; None for one that does not say which, by whom and on whom.
+
+    Of its posts only the ids, and its comment only if the account ``me_id`` wrote it.
+    """
+    report_id, by = str(json.get("id") or ""), str(_entity(json.get("account")).get("id") or "")
+    target = _entity(json.get("target_account"))
+    if not (report_id and by and target.get("id")):
+        return None
+    return FiledReport(
+        id=report_id,
+        by_account_id=by,
+        target_account_id=str(target["id"]),
+        comment=str(json.get("comment") or "") if by == me_id else "",
+        created_at=time(json.get("created_at")) or _EPOCH,
+        resolved=bool(json.get("action_taken")),
+        resolved_at=time(json.get("action_taken_at")),
+        acted=any(target.get(state) for state in _ACTED),
+        status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
+    )
+
+
+def sighted(found: Iterable[object], now: datetime) -> tuple[Sighted, ...]:
+    """Return the posts that may be looked at among Status entities, each with its author, in their order."""
+    read = (sight(one, now) for one in found if isinstance(one, Mapping))
+    return tuple(one for one in read if one is not None)
+
+
+def sight(json: Json, now: datetime) -> Sighted | None:
+    """Return a Status entity's post with its author; None for a private one, and for one without a numeric id."""
+    found = status(json)
+    if found is None or not found.id.isdecimal() or not found.account_id.isdecimal():
+        return None
+    edited_at = str(json.get("edited_at") or "")
+    version = f"{found.id}@{edited_at}" if edited_at else found.id
+    return Sighted(found, public_account(_entity(json.get("account")), now), version)
 
 
 def time(value: object) -> datetime | None:

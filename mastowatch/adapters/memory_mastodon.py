@@ -5,22 +5,26 @@ One suite holds this and the adapter over HTTP to the same behaviour: tests/cont
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from mastowatch.errors import MastodonNotFound, MastodonUnreachable
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
+TIMELINE_PAGE = 40
 Entity = TypeVar("Entity", Account, Status)
+Found = TypeVar("Found")
 
 
 @dataclass
 class MemoryMastodon:
     """``accounts`` and ``posts`` by id, ``reports`` in the order of filing; all of them may be changed at any time.
 
-    ``posts`` may hold private ones, which never come out. ``requests`` counts what a server would be asked.
+    ``posts`` may hold private ones, which never come out. ``other_reports`` by id are those of other people.
+    ``requests`` counts what a server would be asked.
     """
 
     bot: Account
@@ -28,7 +32,11 @@ class MemoryMastodon:
     accounts: dict[str, Account] = field(default_factory=dict)
     posts: dict[str, Status] = field(default_factory=dict)
     reports: list[ReportRequest] = field(default_factory=list)
+    other_reports: dict[str, FiledReport] = field(default_factory=dict)
     requests: int = 0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _filed_at: dict[int, datetime] = field(default_factory=dict)
+    _resolved: dict[int, datetime] = field(default_factory=dict)
     _failures: list[Exception] = field(default_factory=list)
     _lost_answers: int = 0
 
@@ -87,6 +95,28 @@ class MemoryMastodon:
         self._ask()
         return _found(next((one for one in self._shown() if one.id == status_id), None), f"post {status_id}")
 
+    def statuses(self, status_ids: Sequence[str]) -> tuple[Status, ...]:
+        """See the port."""
+        self._ask()
+        return tuple(one for one in self._shown() if one.id in status_ids)
+
+    def public_timeline(self, *, local: bool, remote: bool, min_id: str | None) -> tuple[Sighted, ...]:
+        """See the port."""
+        self._ask()
+        wanted = {"local": local or not remote, "remote": remote or not local}
+        shown = [
+            one
+            for one in _newest_first(self._shown())
+            if one.visibility == "public"
+            and not one.reblog
+            and one.in_reply_to_account_id in (None, one.account_id)
+            and wanted[self.accounts[one.account_id].origin]
+        ]
+        page = shown[:TIMELINE_PAGE]
+        if min_id is not None:
+            page = [one for one in shown if int(one.id) > int(min_id)][-TIMELINE_PAGE:]
+        return tuple(Sighted(one, self.accounts[one.account_id], one.id) for one in page)
+
     def file_report(self, request: ReportRequest) -> Receipt:
         """See the port."""
         self._ask()
@@ -96,18 +126,45 @@ class MemoryMastodon:
         if not theirs.issuperset(request.status_ids):
             raise MastodonNotFound("a post of the report is gone")
         self.reports.append(request)
+        self._filed_at[len(self.reports)] = self.clock()
         if self._lost_answers:
             self._lost_answers -= 1
             raise MastodonUnreachable("reports: the answer was lost")
         return Receipt(str(len(self.reports)), request.status_ids)
 
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
+    def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
+        """See the port; costs two requests, as it does over HTTP."""
+        self._ask()
+        self._ask()
+        known = (self._filed(number) for number in range(len(self.reports), 0, -1))
+        return tuple(one for one in known if one.target_account_id == account_id)
+
+    def report(self, report_id: str) -> FiledReport:
         """See the port."""
         self._ask()
-        for number, report in enumerate(self.reports, start=1):
-            if report.account_id == account_id and marker in report.comment:
-                return Receipt(str(number))
-        return None
+        if report_id in self.other_reports:
+            return replace(self.other_reports[report_id], comment="")
+        mine = report_id.isdecimal() and 0 < int(report_id) <= len(self.reports)
+        return _found(self._filed(int(report_id)) if mine else None, f"report {report_id}")
+
+    def resolve(self, report_id: str) -> None:
+        """Let a moderator close a report of the bot's; what else became of the account, ``add`` tells."""
+        self._resolved[int(report_id)] = self.clock()
+
+    def _filed(self, number: int) -> FiledReport:
+        request, resolved_at = self.reports[number - 1], self._resolved.get(number)
+        target = self.accounts.get(request.account_id)
+        return FiledReport(
+            id=str(number),
+            by_account_id=self.bot.id,
+            target_account_id=request.account_id,
+            comment=request.comment,
+            created_at=self._filed_at.setdefault(number, self.clock()),
+            resolved=resolved_at is not None,
+            resolved_at=resolved_at,
+            acted=target is not None and (target.suspended or target.silenced),
+            status_ids=request.status_ids,
+        )
 
     def _ask(self) -> None:
         self.requests += 1
@@ -132,7 +189,7 @@ def _newest_first(found: Iterable[Entity]) -> list[Entity]:
     return sorted(found, key=lambda one: int(one.id), reverse=True)
 
 
-def _found(value: Entity | None, what: str) -> Entity:
+def _found(value: Found | None, what: str) -> Found:
     if value is None:
         raise MastodonNotFound(f"{what} is not known")
     return value

@@ -177,6 +177,10 @@ class MemoryTally:
         """See the port."""
         self._counters[name] += amount
 
+    def add_all(self, amounts: Counters) -> None:
+        """See the port."""
+        self._counters.update(amounts)
+
     def read(self) -> Counters:
         """See the port."""
         return dict(self._counters)

@@ -6,20 +6,15 @@ Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from mastowatch.errors import StoreUnavailable
+from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 CLAIM_TTL_S = 90 * 86400  # an account is reported at most once within this time
 JUDGED_TTL_S = 7 * 86400
@@ -28,31 +23,7 @@ CASES_MAX = 5000
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
 
-def _ours(method: Callable[P, R]) -> Callable[P, R]:
-    @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(*args, **kwargs)
-        except RedisError as error:
-            raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
-
-    return call
-
-
-def _text(raw: Any) -> str:  # noqa: ANN401 -- redis-py gives bytes or str
-    return raw.decode() if isinstance(raw, bytes) else str(raw)
-
-
-def _texts(raw: dict[Any, Any]) -> dict[str, str]:
-    return {_text(key): _text(value) for key, value in raw.items()}
-
-
-class _InRedis:
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-
-class RedisClaims(_InRedis):
+class RedisClaims(InRedis):
     """``mastowatch:claim:<account id>``: a hash with the claim's fields."""
 
     _PLAN = """
@@ -88,19 +59,19 @@ class RedisClaims(_InRedis):
     def _key(account_id: str) -> str:
         return f"mastowatch:claim:{account_id}"
 
-    @_ours
+    @ours
     def get(self, account_id: str) -> Claim | None:
         """See the port."""
-        fields = _texts(self._redis.hgetall(self._key(account_id)))
+        fields = texts(self._redis.hgetall(self._key(account_id)))
         return _claim(account_id, fields) if fields else None
 
-    @_ours
+    @ours
     def plan(self, account_id: str, marker: str, now: float) -> Claim:
         """See the port."""
         flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), CLAIM_TTL_S])
-        return _claim(account_id, _texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        return _claim(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
-    @_ours
+    @ours
     def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
         """See the port."""
         args: list[str | int] = [expect.state, repr(expect.changed_at), expect.owner, owner, repr(now), CLAIM_TTL_S]
@@ -108,7 +79,7 @@ class RedisClaims(_InRedis):
             return None
         return replace(expect, state="sent", owner=owner, changed_at=now)
 
-    @_ours
+    @ours
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
         fields: dict[Any, Any] = {"marker": claim.marker, "owner": claim.owner, "state": "filed", "reason": ""}
@@ -118,7 +89,7 @@ class RedisClaims(_InRedis):
             pipe.expire(key, CLAIM_TTL_S)
             pipe.execute()
 
-    @_ours
+    @ours
     def failed(self, claim: Claim, reason: str, now: float) -> None:
         """See the port."""
         self._fail(keys=[self._key(claim.account_id)], args=[claim.owner, reason, repr(now), CLAIM_TTL_S])
@@ -136,27 +107,27 @@ def _claim(account_id: str, fields: dict[str, str]) -> Claim:
     )
 
 
-class RedisCursors(_InRedis):
+class RedisCursors(InRedis):
     """``mastowatch:cursor:<name>``: an id."""
 
-    @_ours
+    @ours
     def get(self, name: str) -> str | None:
         """See the port."""
         raw = self._redis.get(f"mastowatch:cursor:{name}")
-        return _text(raw) if raw else None
+        return text(raw) if raw else None
 
-    @_ours
+    @ours
     def set(self, name: str, value: str) -> None:
         """See the port."""
         self._redis.set(f"mastowatch:cursor:{name}", value, ex=CURSOR_TTL_S)
 
-    @_ours
+    @ours
     def clear(self, name: str) -> None:
         """See the port."""
         self._redis.delete(f"mastowatch:cursor:{name}")
 
 
-class RedisLocks(_InRedis):
+class RedisLocks(InRedis):
     """``mastowatch:lock:<name>``: the owner."""
 
     _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
@@ -172,36 +143,36 @@ class RedisLocks(_InRedis):
         super().__init__(redis)
         self._acquire, self._release = redis.register_script(self._ACQUIRE), redis.register_script(self._RELEASE)
 
-    @_ours
+    @ours
     def acquire(self, name: str, owner: str, ttl_s: float) -> bool:
         """See the port."""
         return bool(self._acquire(keys=[f"mastowatch:lock:{name}"], args=[owner, int(ttl_s * 1000)]))
 
-    @_ours
+    @ours
     def release(self, name: str, owner: str) -> None:
         """See the port."""
         self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
 
 
-class RedisJudged(_InRedis):
+class RedisJudged(InRedis):
     """``mastowatch:judged:<account id>``: a fingerprint, for a week."""
 
-    @_ours
+    @ours
     def fingerprints(self, account_ids: Iterable[str]) -> dict[str, str]:
         """See the port."""
         ids = list(account_ids)
         if not ids:
             return {}
         found = self._redis.mget([f"mastowatch:judged:{account_id}" for account_id in ids])
-        return {account_id: _text(raw) for account_id, raw in zip(ids, found, strict=True) if raw}
+        return {account_id: text(raw) for account_id, raw in zip(ids, found, strict=True) if raw}
 
-    @_ours
+    @ours
     def remember(self, account_id: str, fingerprint: str) -> None:
         """See the port."""
         self._redis.set(f"mastowatch:judged:{account_id}", fingerprint, ex=JUDGED_TTL_S)
 
 
-class RedisCases(_InRedis):
+class RedisCases(InRedis):
     """``mastowatch:cases`` (by time, the newest CASES_MAX) and ``mastowatch:case:<account id>`` (JSON)."""
 
     # Putting a case and dropping the oldest past the bound is one step, so that the two never disagree.
@@ -224,7 +195,7 @@ class RedisCases(_InRedis):
         self._at_most = at_most
         self._put = redis.register_script(self._PUT)
 
-    @_ours
+    @ours
     def put(self, case: Case) -> None:
         """See the port."""
         body: str = json.dumps(asdict(case), ensure_ascii=False, separators=(",", ":"))
@@ -232,22 +203,22 @@ class RedisCases(_InRedis):
             keys=[self._INDEX], args=[case.account_id, case.judged_at, body.encode(errors="replace"), self._at_most]
         )
 
-    @_ours
+    @ours
     def get(self, account_id: str) -> Case | None:
         """See the port."""
         raw = self._redis.get(f"mastowatch:case:{account_id}")
         return _case(raw) if raw else None
 
-    @_ours
+    @ours
     def latest(self, limit: int, offset: int = 0) -> tuple[Case, ...]:
         """See the port."""
         if limit <= 0:
             return ()
-        ids = [_text(raw) for raw in self._redis.zrevrange(self._INDEX, offset, offset + limit - 1)]
+        ids = [text(raw) for raw in self._redis.zrevrange(self._INDEX, offset, offset + limit - 1)]
         found = self._redis.mget([f"mastowatch:case:{account_id}" for account_id in ids]) if ids else []
         return tuple(_case(raw) for raw in found if raw)
 
-    @_ours
+    @ours
     def count(self) -> int:
         """See the port."""
         return int(self._redis.zcard(self._INDEX))
@@ -259,17 +230,17 @@ def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
     return Case(**{**fields, "reasons": reasons, "status_ids": tuple(fields["status_ids"])})
 
 
-class RedisSwitches(_InRedis):
+class RedisSwitches(InRedis):
     """``mastowatch:switch:panic_stop``: a hash with ``by`` and ``at`` while it is on, absent while it is off."""
 
     PANIC_KEY = "mastowatch:switch:panic_stop"
 
-    @_ours
+    @ours
     def panic_stop(self) -> bool:
         """See the port."""
         return bool(self._redis.exists(self.PANIC_KEY))
 
-    @_ours
+    @ours
     def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
         """See the port."""
         if on:
@@ -277,33 +248,41 @@ class RedisSwitches(_InRedis):
         else:
             self._redis.delete(self.PANIC_KEY)
 
-    @_ours
+    @ours
     def describe_panic_stop(self) -> str:
         """See the port."""
-        fields = _texts(self._redis.hgetall(self.PANIC_KEY))
+        fields = texts(self._redis.hgetall(self.PANIC_KEY))
         if not fields:
             return "off"
         return f"on since {datetime.fromtimestamp(float(fields['at']), UTC):%Y-%m-%d %H:%M:%S} UTC by {fields['by']}"
 
 
-class RedisTally(_InRedis):
+class RedisTally(InRedis):
     """``mastowatch:tally``: a hash of counters, one field a name."""
 
-    @_ours
+    @ours
     def add(self, name: str, amount: int = 1) -> None:
         """See the port."""
         self._redis.hincrby("mastowatch:tally", name, amount)
 
-    @_ours
+    @ours
+    def add_all(self, amounts: Counters) -> None:
+        """See the port."""
+        with self._redis.pipeline() as pipe:
+            for name, amount in amounts.items():
+                pipe.hincrby("mastowatch:tally", name, amount)
+            pipe.execute()
+
+    @ours
     def read(self) -> Counters:
         """See the port."""
-        return {name: int(value) for name, value in _texts(self._redis.hgetall("mastowatch:tally")).items()}
+        return {name: int(value) for name, value in texts(self._redis.hgetall("mastowatch:tally")).items()}
 
 
-class RedisHistory(_InRedis):
+class RedisHistory(InRedis):
     """``mastowatch:history:<queue>``: a stream of points, the newest POINTS_MAX."""
 
-    @_ours
+    @ours
     def record(self, points: Iterable[QueuePoint]) -> None:
         """See the port."""
         with self._redis.pipeline(transaction=False) as pipe:
@@ -312,11 +291,11 @@ class RedisHistory(_InRedis):
                 pipe.xadd(f"mastowatch:history:{point.queue}", fields, maxlen=POINTS_MAX, approximate=True)  # type: ignore[arg-type]
             pipe.execute()
 
-    @_ours
+    @ours
     def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
         """See the port."""
         entries = self._redis.xrevrange(f"mastowatch:history:{queue}", count=limit)
-        return tuple(_point(queue, _texts(fields or {})) for _, fields in reversed(entries or []))
+        return tuple(_point(queue, texts(fields or {})) for _, fields in reversed(entries or []))
 
 
 def _point(queue: str, fields: dict[str, str]) -> QueuePoint:

@@ -29,6 +29,7 @@ SECRETS = {
     "access_token": "access_token_file",
     "api_key": "api_key_file",
     "redis_password": "redis_password_file",
+    "webhook_secret": "webhook_secret_file",
 }
 _INSTANCE = re.compile(r"[A-Za-z0-9_.:-]*", re.ASCII)
 

@@ -200,6 +200,24 @@ class Settings(BaseModel):
     queue_stats_interval: int = _setting(
         60, _SECONDS.format(1, 86400), "Time between two points of the queues' history.", ge=1, le=86400
     )
+    poll_public_timeline_interval: int = _setting(
+        60,
+        "0 (never) or a whole number of seconds, 1 to 86400",
+        "Time between two looks at the public timeline; while `mastowatch stream` reads along, they cost no request.",
+        ge=0,
+        le=86400,
+    )
+    public_posts: str = _setting(
+        "all",
+        "all, remote or local",
+        "Which public posts the stream and the looks at the timeline follow.",
+        pattern="^(all|remote|local)$",
+    )
+    stream_base: Annotated[str, BeforeValidator(_instance)] = _setting(
+        "",
+        "https://streaming.your.server without a path (http:// only for localhost), or nothing",
+        "Address of the streaming API, where it is not INSTANCE_BASE.",
+    )
     sweep_pages_per_poll: int = _setting(
         3,
         "a whole number, 0 to 1000",
@@ -280,6 +298,11 @@ class Settings(BaseModel):
         None,
         "an absolute path",
         "File with the key that TCP clients of the API show (or the credential api_key).",
+    )
+    webhook_secret_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the signing secret of Mastodon's webhook (or the credential webhook_secret).",
     )
     dashboard_bind: BindSetting = _setting(
         Bind("127.0.0.1", 9181), "address:port, like 127.0.0.1:9181", "Where the dashboard listens."

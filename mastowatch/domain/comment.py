@@ -1,59 +1,95 @@
 """Writes the comment of a report: why, in words a moderator reads in the morning, and safe to forward.
 
 Mastodon takes 1,000 characters. What does not fit is shortened: evidence first, then the lightest rules. The
-marker always stays: the report is found by it.
+marker always stays: the report is found by it. The figures shown always add up to the score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from mastowatch.domain.evidence import age
+from mastowatch.domain.masking import mask, one_line
 from mastowatch.domain.verdict import Reason, Verdict
 from mastowatch.ports.types import Account
 
 LENGTH_MAX = 1000
 # Lengths of evidence that are tried, the longest first.
 _EVIDENCE_STEPS = (240, 120, 60, 0)
+_NAME_MAX, _AGAIN_MAX = 80, 160
 
 
 def render(
-    verdict: Verdict, account: Account, *, report_at: float, marker: str, attached: int, posts_seen: int, now: datetime
+    verdict: Verdict,
+    account: Account,
+    *,
+    report_at: float,
+    marker: str,
+    attached: int,
+    posts_seen: int,
+    now: datetime,
+    again: str = "",
 ) -> str:
-    """Return the comment, at most LENGTH_MAX characters, with ``[mw:marker]`` at its end."""
-    head = f"MastoWatch: score {verdict.score:.1f} (report at {report_at:.1f})"
+    """Return the comment, at most LENGTH_MAX characters, with ``[mw:marker]`` at its end.
+
+    ``again`` says what is new where the account was reported before.
+    """
+    score = _decimal(verdict.score)
+    head = [f"MastoWatch: score {_figure(score)} (report at {_figure(_decimal(report_at))})"]
+    if again:
+        head.append(_cut(mask(again), _AGAIN_MAX))
     facts = f"Account: {age(now - account.created_at)} old, {account.followers} followers."
     tail = f"{facts} Posts attached: {attached} of {posts_seen}.\nNo action was taken. [mw:{marker}]"
     counting = [reason for reason in verdict.reasons if not reason.shadow]
-    return "\n".join([head, *_fitting(counting, LENGTH_MAX - len(head) - len(tail) - 2), tail])
+    return "\n".join([*head, *_fitting(counting, score, LENGTH_MAX - _size(head) - len(tail) - 1), tail])
 
 
-def _fitting(reasons: Sequence[Reason], room: int) -> list[str]:
+def _fitting(reasons: Sequence[Reason], score: Decimal, room: int) -> list[str]:
     """Return a line or two for each reason, heaviest first, in at most ``room`` characters with line ends."""
     for length in _EVIDENCE_STEPS:
-        lines = [_lines(reason, length) for reason in reasons]
+        lines = _with_rest(reasons, len(reasons), score, length)
         if _size(lines) <= room:
             return lines
-    return _heaviest([_lines(reason, 0) for reason in reasons], room)
+    for count in range(len(reasons) - 1, 0, -1):
+        lines = _with_rest(reasons, count, score, 0)
+        if _size(lines) <= room:
+            return lines
+    return _with_rest(reasons, 0, score, 0)
 
 
-def _heaviest(lines: list[str], room: int) -> list[str]:
-    """Return as many of ``lines`` as there is room for, and how many there are more."""
-    for count in range(len(lines) - 1, -1, -1):
-        kept = [*lines[:count], f"... and {len(lines) - count} more"]
-        if _size(kept) <= room:
-            return kept
-    return []
+def _with_rest(reasons: Sequence[Reason], count: int, score: Decimal, evidence_length: int) -> list[str]:
+    """Return the lines of the first ``count`` reasons, and what the others add to make up the score."""
+    shown, hidden = reasons[:count], len(reasons) - count
+    rest = score - sum((_decimal(reason.weight) for reason in shown), Decimal(0))
+    lines = [line for reason in shown for line in _lines(reason, evidence_length)]
+    if hidden:
+        return [*lines, f"... and {hidden} more ({_figure(rest)})"]
+    # Only weights with more decimals than are shown leave anything.
+    return [*lines, f"rounding: {_figure(rest)}"] if rest else lines
 
 
 def _size(lines: Sequence[str]) -> int:
     return sum(len(line) + 1 for line in lines)
 
 
-def _lines(reason: Reason, evidence_length: int) -> str:
-    line = f"+ {reason.weight:.1f} {reason.rule_name} [{reason.rule_id}]"
-    return f"{line}\n  {_cut(reason.evidence, evidence_length)}" if reason.evidence and evidence_length else line
+def _lines(reason: Reason, evidence_length: int) -> list[str]:
+    name = _cut(mask(reason.rule_name), _NAME_MAX)
+    line = f"+ {_figure(_decimal(reason.weight))} {name} [{one_line(reason.rule_id)}]"
+    evidence = _cut(mask(reason.evidence), evidence_length) if evidence_length else ""
+    return [line, f"  {evidence}"] if evidence else [line]
+
+
+def _decimal(value: float) -> Decimal:
+    """Return ``value`` as people write it, to six places, as scores are rounded."""
+    return round(Decimal(repr(value)), 6)
+
+
+def _figure(value: Decimal) -> str:
+    """Return it with one decimal, and with more only where there are more."""
+    whole, _, places = f"{value:f}".partition(".")
+    return f"{whole}.{places.rstrip('0') or '0'}"
 
 
 def _cut(text: str, length: int) -> str:

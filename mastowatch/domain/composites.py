@@ -34,6 +34,15 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
     return list(ordered.values())
 
 
+def independent_of(rules: Sequence[Rule], broken: Collection[str]) -> list[Rule]:
+    """Return the rules that don't look at one of the ids ``broken``, not even by way of others."""
+    gone, left = set(broken), list(rules)
+    while leaving := [rule for rule in left if gone.intersection(rule.parts)]:
+        gone.update(rule.id for rule in leaving)
+        left = [rule for rule in left if rule not in leaving]
+    return left
+
+
 def faults(rules: Sequence[Rule]) -> list[RuleError]:
     """Return what is wrong with how ``rules`` refer to each other."""
     by_id = {rule.id: rule for rule in rules}

@@ -5,7 +5,6 @@ The line may be forwarded to another server, so addresses that a pattern happene
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -14,12 +13,12 @@ from mastowatch.domain import campaign, counting
 from mastowatch.domain.campaign import Shown
 from mastowatch.domain.conditions import Compiled
 from mastowatch.domain.facts import Features, Post, Profile
+from mastowatch.domain.masking import mask
 from mastowatch.domain.rule import Rule
 from mastowatch.domain.verdict import Reason
 
 LENGTH_MAX = 240
 _WORDS_MAX, _HOSTS_MAX, _SHARED_MAX, _ONE_MAX = 6, 3, 2, 60
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 class Active(Protocol):
@@ -162,7 +161,7 @@ def _disguised(rule: Rule, seen: Profile, posts: Sequence[Post]) -> Iterator[str
 
 def _quoted(label: str, words: Iterable[str], at_most: int) -> str:
     """Return the first of ``words``, each once, under their label; "" where there are none."""
-    unique = list(dict.fromkeys(_ADDRESS.sub("(address)", word)[:_ONE_MAX] for word in words))
+    unique = list(dict.fromkeys(mask(word)[:_ONE_MAX] for word in words))
     if not unique:
         return ""
     more = f" and {len(unique) - at_most} more" if len(unique) > at_most else ""

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from mastowatch.domain import reading
+from mastowatch.domain.limits import LIMIT_KEYS, NO_LIMITS, Action, Limits, read_action
 from mastowatch.domain.reading import NO_LISTS, Converter, Keys, Lists, Reader
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Category, Same
@@ -107,6 +108,9 @@ class Rule:
     rule_ids: tuple[str, ...] = ()
     scope: Scope = "all"
     forward: bool = False
+    limits: Limits = NO_LIMITS
+    action: Action = "report"
+    expires: timedelta | None = None
     count_min: int = 1
     within: timedelta | None = None
     mentioned_distinct_min: int | None = None
@@ -138,6 +142,9 @@ RULE_KEYS: Mapping[str, str] = {
     "rule_ids": "Ids of the server's own rules that are broken; Mastodon then files a violation.",
     "scope": "`all` accounts (the default), `local` or `remote` ones.",
     "forward": "`true`: the report goes to the account's own server as well. `false` is the default.",
+    "limits": "Table of what it may report at most before it drops to shadow.",
+    "action": "`report` (the default), or also `sensitive`, `silence` or `suspend`, where `ALLOW_ENFORCEMENT` is on.",
+    "expires": "When such an action is undone, at most `28d`; needed with it.",
     "requires": "Ids of other rules, all of which must hit as well.",
     "any_of": "Ids of other rules, of which some must hit as well.",
     "any_of_min": "How many of `any_of`; 1 if not given.",
@@ -241,6 +248,7 @@ def examine(file: str, document: Mapping[str, Any], lists: Lists = NO_LISTS) -> 
     top = Reader(file, "", document, lists=lists)
     top.refuse_unknown(RULE_KEYS)
     given = {**top.every(_TOP), **_account(top), **_status(top), **_spared(top), **_campaign(top), **_samples(top)}
+    given |= {"limits": Limits(**top.below("limits").read(LIMIT_KEYS)), **read_action(top)}
     if not top.faults:
         rule = Rule(file=file, **given)
         top.faults.extend([*_toothless(rule), *_contradictions(rule)])
@@ -253,6 +261,8 @@ def _rule_id(top: Reader, key: str, value: object) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         problem = "is missing" if value is None else f"{reading.shown(value)} is not allowed"
         raise top.fail(key, problem, f'write {key} = "...": small letters, digits and hyphens, at most 64')
+    if value == "all":
+        raise top.fail(key, "'all' stands for all rules in `mastowatch rules arm all`", "choose another id")
     return value
 
 

@@ -158,6 +158,16 @@ class RuleSet:
         """Return the sightings that enough accounts have in common to make a campaign."""
         return [one for one, ids in campaigns.items() if len(ids) >= self._accounts_min.get(one.rule_id, math.inf)]
 
+    def screen_posts(self, account: Account, statuses: Sequence[Status], now: datetime) -> tuple[str, ...]:
+        """Return the ids of the rules for which one of these posts counts, or, without posts, the profile."""
+        seen = Profile(account, now, self.matcher)
+        posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
+        return tuple(
+            one.rule.id
+            for one in self._candidates(posts)
+            if one.wants(seen) and (one.status is None or one.matching(posts))
+        )
+
     def judge(
         self,
         account: Account,

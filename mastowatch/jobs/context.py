@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,15 +23,25 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from mastowatch.adapters import redis_campaigns, redis_forget, redis_layout, redis_store, rule_files
+from mastowatch.adapters import (
+    redis_campaigns,
+    redis_forget,
+    redis_handed_on,
+    redis_layout,
+    redis_store,
+    rule_files,
+)
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RuleError, RuleErrors, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
@@ -56,9 +66,12 @@ class Context:
     judged: store.Judged
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
 
@@ -187,12 +200,24 @@ def _database(url: str) -> int:
 
 def load_rules(directory: Path) -> RuleSet:
     """Read, compile and try the rules of ``directory``; raises RuleErrors, and changes nothing."""
-    return RuleSet.load(rule_files.read_rules(directory))
+    documents, lists, errors = read_rule_documents(directory)
+    if errors:
+        raise RuleErrors("some rule files can't be read", errors)
+    return RuleSet.load(documents, lists)
 
 
-def read_rule_documents(directory: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[RuleError]]:
-    """Return the rule files of ``directory`` as TOML documents, and what is wrong with those that can't be read."""
-    return rule_files.read_what_can_be(directory)
+def read_rule_documents(
+    directory: Path,
+) -> tuple[list[tuple[str, dict[str, Any]]], Mapping[str, tuple[str, ...]], list[RuleError]]:
+    """Return the rule files of ``directory`` as TOML documents, the lists beside them, and what can't be read."""
+    documents, errors = rule_files.read_what_can_be(directory)
+    lists, more = rule_files.read_lists(directory)
+    return documents, lists, [*errors, *more]
+
+
+def stamp_of_rules(directory: Path) -> object:
+    """Return what changes with any rule file or list in ``directory``, without reading them."""
+    return rule_files.stamp(directory)
 
 
 def check_instance(settings: Settings) -> None:
@@ -221,10 +246,28 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         judged=redis_store.RedisJudged(redis),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+    )
+
+
+def open_stream(loaded: Loaded) -> PublicStream:
+    """Return a new connection to the streaming API; raises ConfigError where no token is set up."""
+    # Here for the same reason as the other library below.
+    from mastowatch.adapters.mastodon_stream import MastodonStream
+
+    settings = loaded.settings
+    return MastodonStream(
+        settings.stream_base or settings.instance_base,
+        loaded.need_secret("access_token"),
+        which=settings.public_posts,  # type: ignore[arg-type]  # the setting allows nothing else
+        user_agent=settings.user_agent,
+        timeout_s=settings.request_timeout,
     )
 
 
@@ -236,6 +279,8 @@ class View:
     jobs: Jobs
     cases: store.Cases
     switches: store.Switches
+    rule_switches: store.RuleSwitches
+    audit: store.Audit
     tally: store.Tally
     history: store.History
     budget: Budget
@@ -250,6 +295,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         jobs=Jobs(redis, loaded.settings),
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
+        rule_switches=RedisRuleSwitches(redis),
+        audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         budget=_budget(loaded.settings, redis),

@@ -20,7 +20,7 @@ from mastowatch.domain.verdict import Verdict
 from mastowatch.errors import BudgetExhausted, FilingInDoubt, MastodonNotFound, MastodonRefused
 from mastowatch.jobs.context import Context
 from mastowatch.logs import event
-from mastowatch.ports.types import Account, CaseOutcome, Claim, Receipt, ReportRequest, Status
+from mastowatch.ports.types import Account, CaseOutcome, Claim, FiledReport, Receipt, ReportRequest, Status
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +49,17 @@ def file(context: Context, judgement: Judgement) -> tuple[CaseOutcome, str, str]
     if claim.state == "sent":
         found = _look_up(context, claim)
         if found is not None:
-            context.claims.filed(claim, found.report_id, context.clock())
+            context.claims.filed(claim, found.id, context.clock())
             context.tally.add(metrics.REPORTS_FOUND)
-            return "filed", found.report_id, claim.marker
+            return "filed", found.id, claim.marker
     return _send(context, judgement, claim)
 
 
-def _look_up(context: Context, claim: Claim) -> Receipt | None:
+def _look_up(context: Context, claim: Claim) -> FiledReport | None:
     """Return the report that was sent without an answer; raises FilingInDoubt while it may still arrive."""
-    found = context.mastodon("report").find_report(claim.account_id, claim.marker)
-    if found is not None:
-        return found
+    for found in context.mastodon("report").own_reports(claim.account_id):
+        if found.comment.endswith(f"[mw:{claim.marker}]"):
+            return found
     settled_at = claim.changed_at + context.settings.request_timeout + SETTLE_S
     if context.clock() < settled_at:
         raise FilingInDoubt(f"the report on account {claim.account_id} was sent and may still arrive", settled_at)

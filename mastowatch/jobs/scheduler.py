@@ -18,6 +18,7 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
     intervals = {
         tasks.poll_admin_accounts: settings.poll_admin_accounts_interval,
         tasks.poll_admin_accounts_local: settings.poll_admin_accounts_local_interval,
+        tasks.poll_public_timeline: settings.poll_public_timeline_interval,
         tasks.record_queue_stats: settings.queue_stats_interval,
     }
     return tuple(
@@ -32,6 +33,7 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
             description=f"{func.__name__}()",
         )
         for func, every_s in intervals.items()
+        if every_s
     )
 
 

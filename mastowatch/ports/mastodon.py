@@ -6,13 +6,14 @@ MastodonNotFound and MastodonRefused from ``mastowatch.errors``. Source: docs.jo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from mastowatch.ports.types import Account, AccountPage, Origin, Receipt, ReportRequest, Status
+from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
 
-# What a request is for decides how much of the shared budget it may use up: a sweep leaves room for a poll,
-# a poll for judging, and judging for filing a report.
-Purpose = Literal["sweep", "poll", "judge", "report"]
+# What a request is for decides how much of the shared budget it may use up: a sweep leaves room for looks at the
+# timeline, those for polls, polls for judging, judging for what webhooks brought, and that for filing a report.
+Purpose = Literal["sweep", "timeline", "poll", "judge", "webhook", "report"]
 
 
 class Mastodon(Protocol):
@@ -46,10 +47,26 @@ class Mastodon(Protocol):
         """Return one public or unlisted post; MastodonNotFound for any other."""
         ...
 
+    def statuses(self, status_ids: Sequence[str]) -> tuple[Status, ...]:
+        """Return those of up to 20 posts that are public or unlisted and still there, in any order."""
+        ...
+
+    def public_timeline(self, *, local: bool, remote: bool, min_id: str | None) -> tuple[Sighted, ...]:
+        """Return up to 40 public posts with their authors, newest id first.
+
+        ``min_id`` None: the newest ones. Else those right above it, without a gap; walk up with the highest id.
+        ``local`` or ``remote`` alone leaves out the others. Replies, boosts and unlisted posts never stand there.
+        """
+        ...
+
     def file_report(self, request: ReportRequest) -> Receipt:
         """File a report. Never repeated by the adapter: a lost answer raises MastodonUnreachable."""
         ...
 
-    def find_report(self, account_id: str, marker: str) -> Receipt | None:
-        """Return the bot's own report on ``account_id`` whose comment holds ``marker``, open or resolved."""
+    def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
+        """Return the bot's own reports on ``account_id``, open and resolved, newest first."""
+        ...
+
+    def report(self, report_id: str) -> FiledReport:
+        """Return one report, whoever filed it."""
         ...

@@ -5,10 +5,21 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from mastowatch.ports.types import Case, Claim, Counters, QueuePoint, Sighting
+from mastowatch.ports.types import (
+    AuditEntry,
+    Case,
+    Claim,
+    Counters,
+    Dropped,
+    DroppedBy,
+    Full,
+    QueuePoint,
+    Quota,
+    Sighting,
+)
 
 
 class Claims(Protocol):
@@ -72,6 +83,18 @@ class Judged(Protocol):
 
     def remember(self, account_id: str, fingerprint: str) -> None:
         """Keep it for a week."""
+        ...
+
+
+class HandedOn(Protocol):
+    """Which posts were handed on for judgement lately, so that a second sight of one leads to nothing."""
+
+    def fresh(self, versions: Iterable[str]) -> set[str]:
+        """Return those that are not remembered."""
+        ...
+
+    def remember(self, versions: Iterable[str], now: float) -> None:
+        """Keep them for two hours; bounded in number, the oldest go first."""
         ...
 
 
@@ -140,6 +163,10 @@ class Tally(Protocol):
         """Count."""
         ...
 
+    def add_all(self, amounts: Counters) -> None:
+        """Count all of these, or, when this fails, none."""
+        ...
+
     def read(self) -> Counters:
         """Return all counters."""
         ...
@@ -154,4 +181,79 @@ class History(Protocol):
 
     def recent(self, queue: str, limit: int) -> tuple[QueuePoint, ...]:
         """Return the newest points, oldest first."""
+        ...
+
+
+class RuleSwitches(Protocol):
+    """Which rules count apart, as if they were in shadow, until a person re-arms them; set at run time."""
+
+    def shadowed(self) -> Mapping[str, Dropped]:
+        """Return the dropped rules by id."""
+        ...
+
+    def paused(self) -> Dropped | None:
+        """Return why all reporting is paused, or None: it isn't."""
+        ...
+
+    def drop(self, rule_id: str, why: str, by: DroppedBy, now: float) -> bool:
+        """Drop a rule, or pause all reporting (EVERY_RULE); False if that is so already, and stays as it was."""
+        ...
+
+    def rearm(self, rule_id: str, now: float) -> bool:
+        """Let the rule (EVERY_RULE: all reporting) count again; False if it does already."""
+        ...
+
+    def rearmed_at(self, rule_id: str) -> float:
+        """Return when a person last re-armed it (epoch seconds), or 0."""
+        ...
+
+    def untold(self) -> tuple[Dropped, ...]:
+        """Return what has been dropped, the pause of all reporting included, and no alert has gone out about."""
+        ...
+
+    def told(self, dropped: Dropped) -> None:
+        """Remember that the alert about it has gone out."""
+        ...
+
+
+class Quotas(Protocol):
+    """Counts reports before they are filed, in sliding windows."""
+
+    def take(self, key: str, quotas: Sequence[Quota], now: float) -> tuple[Full, ...]:
+        """Count the report ``key`` in each quota, in one atomic step, or in none and return those that are full.
+
+        Counted once however often it is asked about: what was counted already is never refused.
+        """
+        ...
+
+    def clear(self, scope: str) -> None:
+        """Begin anew: nothing is counted in ``scope``."""
+        ...
+
+
+class Held(Protocol):
+    """Accounts that a breaker has kept from being reported: they are judged again when it is re-armed."""
+
+    def hold(self, scope: str, account_id: str, now: float) -> None:
+        """Keep it; past a bound the oldest falls off."""
+        ...
+
+    def waiting(self, scope: str) -> tuple[str, ...]:
+        """Return the ids of the accounts held, oldest first."""
+        ...
+
+    def release(self, scope: str, account_id: str) -> None:
+        """Forget it."""
+        ...
+
+
+class Audit(Protocol):
+    """Every decision, also not to act; the oldest fall off."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Append it."""
+        ...
+
+    def recent(self, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the newest entries, newest first."""
         ...

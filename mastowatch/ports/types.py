@@ -87,6 +87,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighted:
+    """A post as the public timeline or the stream shows it, with its author. ``version`` is another after an edit."""
+
+    status: Status
+    account: Account
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPage:
     """One page of accounts, newest id first. ``limit`` is the page size asked for, ``full`` if more may follow."""
 
@@ -112,6 +121,24 @@ class Receipt:
     """Mastodon's own id of a filed report."""
 
     report_id: str
+    status_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FiledReport:
+    """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
+
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    """
+
+    id: str
+    by_account_id: str
+    target_account_id: str
+    comment: str
+    created_at: datetime
+    resolved: bool
+    resolved_at: datetime | None = None
+    acted: bool = False
     status_ids: tuple[str, ...] = ()
 
 
@@ -153,7 +180,7 @@ class Sighting:
     at: float = field(default=0.0, compare=False)
 
 
-CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused"]
+CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refused", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +228,60 @@ class QueuePoint:
 
 
 Counters = Mapping[str, int]
+
+# Who has switched a rule to shadow: its breaker, or what the moderators decided on its reports.
+DroppedBy = Literal["breaker", "precision"]
+# Stands where a rule's id does, for reporting by all rules together; no rule can have this id.
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that counts apart as if it were in shadow, until a person re-arms it. ``at``: epoch seconds."""
+
+    rule_id: str
+    why: str
+    by: DroppedBy
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most so many reports of a scope (a rule's id, or EVERY_RULE) in any hour, and in any 24 hours."""
+
+    scope: str
+    per_hour: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A quota that has nothing left in a window."""
+
+    scope: str
+    window: Literal["hour", "day"]
+    limit: int
+
+
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
+
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    """
+
+    at: float
+    event: AuditEvent
+    outcome: str
+    why: str
+    account_id: str = ""
+    acct: str = ""
+    level: str = ""
+    score: float = 0.0
+    shadow_score: float = 0.0
+    rules: Mapping[str, float] = field(default_factory=dict)
+    shadow_rules: Mapping[str, float] = field(default_factory=dict)
+    report_id: str = ""

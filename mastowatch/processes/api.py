@@ -6,15 +6,16 @@ import contextlib
 import logging
 import socket
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from mastowatch.config import Loaded
 from mastowatch.jobs import context as contexts
+from mastowatch.jobs.intake import Intake
 from mastowatch.logs import event
 from mastowatch.processes.layout import Agreement
 from mastowatch.processes.serving import serve
 from mastowatch.processes.sockets import address, handed_sockets, tcp_socket, unix_socket
-from mastowatch.web.app import create_api
+from mastowatch.web.app import create_api, with_webhooks
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +24,18 @@ def run(loaded: Loaded) -> None:
     """Serve until SIGTERM."""
     redis = contexts.connect(loaded, waits=False)
 
-    def make(found: Loaded) -> FastAPI:
-        key = found.secret("api_key")
-        if key is None:
-            event(log, logging.WARNING, "api_key_missing", hint="TCP is refused; name a file in API_KEY_FILE")
-        return create_api(contexts.view(found, redis), key)
-
     with contextlib.ExitStack() as stack:
         sockets = _sockets(loaded, stack)
         agreement = stack.enter_context(Agreement(redis, "api"))
+        intake = stack.enter_context(Intake(redis, contexts.view(loaded, redis).tally))
+
+        def make(found: Loaded) -> ASGIApp:
+            key, secret = found.secret("api_key"), found.secret("webhook_secret")
+            if key is None:
+                event(log, logging.WARNING, "api_key_missing", hint="TCP is refused; name a file in API_KEY_FILE")
+            view = contexts.view(found, redis)
+            return with_webhooks(create_api(view, key), view, intake, secret)
+
         serve(loaded, make, sockets, agreement=agreement, fixed=["API_BIND", "API_SOCKET"])
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
 
 from mastowatch import __version__
 from mastowatch.jobs.api import router
 from mastowatch.jobs.context import View
+from mastowatch.jobs.intake import Intake
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.web import health, problems
 from mastowatch.web.auth import KeyGuard
 from mastowatch.web.bodies import BodyLimit
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
+from mastowatch.web.webhooks import Webhooks
 
 _ABOUT = """See, cancel, requeue and trigger MastoWatch's jobs.
 
@@ -36,3 +39,8 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     app.add_middleware(KeyGuard, api_key=api_key, open_paths=("/healthz",))
     app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": NOTHING_LOADS})
     return app
+
+
+def with_webhooks(app: ASGIApp, view: View, intake: Intake, secret: str | None) -> ASGIApp:
+    """Return ``app`` with what Mastodon's webhooks are sent to before it; without a ``secret`` that is closed."""
+    return Webhooks(app, secret, view.jobs, intake)

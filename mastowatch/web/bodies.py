@@ -20,7 +20,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        first = await _whole(receive)
+        first = await whole(receive, LIMIT)
         if first is None:
             told = f"the body is larger than {LIMIT} bytes"
             await problem(scope["path"], 413, "Content Too Large", told)(scope, receive, send)
@@ -33,14 +33,14 @@ class BodyLimit:
         await self._app(scope, replayed, send)
 
 
-async def _whole(receive: Receive) -> Message | None:
+async def whole(receive: Receive, limit: int) -> Message | None:
     """Return the whole body in one message, or None as soon as it is too large; a client that leaves, as it is."""
     body = b""
-    while len(body) <= LIMIT:
+    while len(body) <= limit:
         message = await receive()
         if message["type"] != "http.request":
             return message
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            return {"type": "http.request", "body": body, "more_body": False} if len(body) <= LIMIT else None
+            return {"type": "http.request", "body": body, "more_body": False} if len(body) <= limit else None
     return None

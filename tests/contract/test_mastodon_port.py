@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+from mastodon_mock.db.models import Account as MockAccount
 from mastodon_mock.db.models import Report
 from mastodon_mock.db.models import Status as MockStatus
 from redis import Redis
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.errors import MastodonNotFound, MastodonRefused, MastodonUnreachable
 from mastowatch.ports.mastodon import Mastodon
-from mastowatch.ports.types import Account, ReportRequest, Status
+from mastowatch.ports.types import Account, FiledReport, ReportRequest, Status
 from tests.mastodon_client import client
 from tests.mastodon_server import MockMastodon, add_account, running_mock
 from tests.strict_mastodon import strict_mastodon
@@ -27,7 +28,7 @@ BORN = datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
 PAGE = 40
 FIRST, LAST = 1000, 1099
 SUSPENDED = "1050"
-SPAMMER, FORWARDED, RESOLVED, LOST = "1000", "1001", "1002", "1003"
+SPAMMER, FORWARDED, RESOLVED, LOST, TWICE, ACTED = "1000", "1001", "1002", "1003", "1004", "1005"
 REMOTE = [str(number) for number in range(LAST, FIRST - 1, -1) if str(number) != SUSPENDED]
 POSTS = {"5001": "public", "5002": "unlisted", "5003": "private", "5004": "direct"}
 BOOST, BOOSTED = "5005", "4000"
@@ -40,6 +41,8 @@ class World:
     api: Mastodon
     resolve_reports: Callable[[], None]
     lose_next_answer: Callable[[], None]
+    report_as_alice: Callable[[str, str], str]
+    silence: Callable[[str], None]
 
 
 def account(number: int | str, domain: str | None = None, **changes) -> Account:
@@ -88,6 +91,18 @@ def over_http(server: MockMastodon, redis: Redis) -> World:
             session.query(Report).update({"action_taken": True})
             session.commit()
 
+    def report_as_alice(account_id: str, comment: str) -> str:
+        with server.sessions() as session:
+            report = Report(account_id=2, target_account_id=int(account_id), comment=comment)
+            session.add(report)
+            session.commit()
+            return str(report.id)
+
+    def silence(account_id: str) -> None:
+        with server.sessions() as session:
+            session.get(MockAccount, int(account_id)).silenced = True
+            session.commit()
+
     def lose() -> None:
         hooks.append(lost)
 
@@ -99,7 +114,7 @@ def over_http(server: MockMastodon, redis: Redis) -> World:
     hooks = api._client.session.hooks["response"]
     # As it would be with Mastodon, whose pages are as long as one asks for.
     api._page_size = PAGE
-    return World(api.for_purpose("report"), resolve, lose)
+    return World(api.for_purpose("report"), resolve, lose, report_as_alice, silence)
 
 
 @pytest.fixture(params=["memory", "http"])
@@ -107,7 +122,19 @@ def world(request, server, redis) -> World:
     if request.param == "http":
         return over_http(server, redis)
     mastodon = in_memory()
-    return World(mastodon, lambda: None, mastodon.lose_next_answer)
+
+    def resolve() -> None:
+        for number in range(len(mastodon.reports)):
+            mastodon.resolve(str(number + 1))
+
+    def report_as_alice(account_id: str, comment: str) -> str:
+        mastodon.other_reports["900"] = FiledReport("900", "2", account_id, comment, BORN, resolved=False)
+        return "900"
+
+    def silence(account_id: str) -> None:
+        mastodon.add(replace(mastodon.accounts[account_id], silenced=True))
+
+    return World(mastodon, resolve, mastodon.lose_next_answer, report_as_alice, silence)
 
 
 @pytest.fixture
@@ -121,6 +148,10 @@ def ids(found) -> list[str]:
 
 def request(account_id: str, marker: str, **changes) -> ReportRequest:
     return replace(ReportRequest(account_id, f"Spam from a new account. [mw:{marker}]", marker), **changes)
+
+
+def marked(api: Mastodon, account_id: str, marker: str):
+    return next((one for one in api.own_reports(account_id) if marker in one.comment), None)
 
 
 def test_the_bot_knows_itself(api):
@@ -220,45 +251,138 @@ def test_any_other_post_is_not_found(api, status_id):
         api.status(status_id)
 
 
+def test_posts_are_read_together_and_what_may_not_be_seen_is_left_out(api):
+    found = api.statuses(["5001", "5002", "5003", "5004", "424242"])
+    assert sorted(ids(found)) == ["5001", "5002"]
+    assert {one.account_id for one in found} == {SPAMMER}
+
+
+def on_timeline(api, **asked) -> list[str]:
+    wanted = {"local": False, "remote": False, "min_id": None, **asked}
+    return [one.status.id for one in api.public_timeline(**wanted)]
+
+
+def test_the_public_timeline_shows_public_posts_with_their_authors_newest_first(api):
+    assert on_timeline(api) == ["5001", BOOSTED]
+    newest = api.public_timeline(local=False, remote=False, min_id=None)[0]
+    assert (newest.account.acct, newest.account.note_html) == ("a1000@far.example", "<p>hi</p>")
+    assert (newest.status.account_id, newest.version) == (newest.account.id, "5001") == (SPAMMER, "5001")
+
+
+def test_the_public_timeline_is_asked_for_local_or_remote_posts_alone(api):
+    assert on_timeline(api, local=True) == [BOOSTED]
+    assert on_timeline(api, remote=True) == ["5001"]
+    assert on_timeline(api, local=True, remote=True) == ["5001", BOOSTED]
+
+
+def test_the_public_timeline_is_walked_up_without_a_gap(api):
+    assert on_timeline(api, min_id="3999") == ["5001", BOOSTED]
+    assert on_timeline(api, min_id=BOOSTED) == ["5001"]
+    assert on_timeline(api, min_id="5001") == []
+
+
+def test_what_is_no_post_or_not_public_is_on_no_page_and_an_edit_is_another_version(redis):
+    author = {"id": "7", "acct": "a@far.example"}
+    public = {"visibility": "public", "account": author}
+    with strict_mastodon() as strict:
+        strict.answers["/api/v1/timelines/public"] = lambda _: [
+            {"id": "1", **public, "edited_at": "2026-01-01T00:00:00.000Z"},
+            {"id": "2", **public, "visibility": "private"},
+            {"id": "3", "account": author},
+            {"id": "x", **public},
+            {"id": "4", "visibility": "public"},
+            None,
+        ]
+        found = client(strict.url, "bot", redis).public_timeline(local=False, remote=False, min_id=None)
+    assert [one.version for one in found] == ["1@2026-01-01T00:00:00.000Z"]
+
+
 def test_a_filed_report_is_found_again_by_its_marker_and_no_other(api):
     receipt = api.file_report(request(SPAMMER, "aaaa1111", status_ids=("5001", "5002")))
     assert receipt.status_ids == ("5001", "5002")
-    found = api.find_report(SPAMMER, "aaaa1111")
+    found = marked(api, SPAMMER, "aaaa1111")
     assert found is not None
-    assert found.report_id == receipt.report_id
-    assert api.find_report(SPAMMER, "bbbb2222") is None
-    assert api.find_report(FORWARDED, "aaaa1111") is None, "on another account"
+    assert (found.id, found.status_ids) == (receipt.report_id, ("5001", "5002"))
+    assert (found.by_account_id, found.target_account_id, found.resolved, found.acted) == ("1", SPAMMER, False, False)
+    assert found.comment == "Spam from a new account. [mw:aaaa1111]"
+    assert abs(found.created_at - datetime.now(UTC)) < timedelta(minutes=5)
+    assert api.report(receipt.report_id) == found
+    assert marked(api, SPAMMER, "bbbb2222") is None
+    assert marked(api, FORWARDED, "aaaa1111") is None, "on another account"
 
 
 def test_a_report_of_any_category_may_be_filed_with_rules_and_forwarded(api):
     for number, category in enumerate(("spam", "violation", "legal", "other")):
         marker = f"cccc000{number}"
         api.file_report(request(FORWARDED, marker, category=category, forward=True, rule_ids=("1",) * (number == 1)))
-        assert api.find_report(FORWARDED, marker)
+        assert marked(api, FORWARDED, marker)
 
 
 def test_a_resolved_report_is_found_as_well(world):
     receipt = world.api.file_report(request(RESOLVED, "dddd1111"))
     world.resolve_reports()
-    found = world.api.find_report(RESOLVED, "dddd1111")
+    found = marked(world.api, RESOLVED, "dddd1111")
     assert found is not None
-    assert found.report_id == receipt.report_id
+    assert (found.id, found.resolved) == (receipt.report_id, True)
+    assert world.api.report(receipt.report_id).resolved
+
+
+def test_own_reports_come_newest_first_open_and_resolved(world):
+    first = world.api.file_report(request(TWICE, "abab1111"))
+    world.resolve_reports()
+    second = world.api.file_report(request(TWICE, "abab2222"))
+    found = world.api.own_reports(TWICE)
+    assert [(one.id, one.resolved) for one in found] == [(second.report_id, False), (first.report_id, True)]
+
+
+def test_a_report_of_somebody_else_is_no_own_one_and_its_words_stay_theirs(world):
+    other = world.report_as_alice(TWICE, "Look, [mw:abab3333]")
+    assert marked(world.api, TWICE, "abab3333") is None
+    found = world.api.report(other)
+    assert (found.id, found.by_account_id, found.target_account_id, found.comment) == (other, "2", TWICE, "")
+
+
+def test_a_report_tells_whether_its_account_was_acted_on(world):
+    receipt = world.api.file_report(request(ACTED, "acac1111"))
+    world.silence(ACTED)
+    assert world.api.report(receipt.report_id).acted
+    assert world.api.own_reports(ACTED)[0].acted
+
+
+@pytest.mark.parametrize("report_id", ["424242", "0", "no-id", "1/resolve"])
+def test_a_report_that_is_not_there_is_not_found(api, report_id):
+    with pytest.raises(MastodonNotFound):
+        api.report(report_id)
+
+
+def test_a_server_that_ignores_the_filters_gives_nobody_elses_reports(redis):
+    entity = {"account": {"id": "1"}, "target_account": {"id": SPAMMER}, "comment": "[mw:aaaa1111]"}
+    with strict_mastodon() as strict:
+        strict.answers["/api/v1/accounts/verify_credentials"] = lambda _: {"id": "1"}
+        strict.answers["/api/v1/admin/reports"] = lambda _: [
+            {**entity, "id": "7", "account": {"id": "2"}},
+            {**entity, "id": "8", "target_account": {"id": FORWARDED}},
+            {**entity, "id": "9"},
+            {**entity, "id": ""},
+            "nonsense",
+        ]
+        assert ids(client(strict.url, "bot", redis).own_reports(SPAMMER)) == ["9"]
 
 
 def test_a_report_whose_answer_is_lost_may_have_been_filed(world):
     world.lose_next_answer()
     with pytest.raises(MastodonUnreachable):
         world.api.file_report(request(LOST, "eeee1111"))
-    assert world.api.find_report(LOST, "eeee1111")
+    assert marked(world.api, LOST, "eeee1111")
 
 
 def test_a_report_with_a_post_that_is_gone_is_refused_whole_and_goes_through_without(api):
     bad = request(SPAMMER, "ffff1111", status_ids=("5001", "424242"))
     with pytest.raises((MastodonNotFound, MastodonRefused)):
         api.file_report(bad)
-    assert api.find_report(SPAMMER, "ffff1111") is None
+    assert marked(api, SPAMMER, "ffff1111") is None
     api.file_report(replace(bad, status_ids=()))
-    assert api.find_report(SPAMMER, "ffff1111")
+    assert marked(api, SPAMMER, "ffff1111")
 
 
 def test_an_account_that_is_not_known_can_not_be_reported(api):

@@ -188,7 +188,8 @@ def test_counters_add_up_by_name(make):
     tally.add("seen")
     tally.add("seen", 40)
     tally.add("filed", 2)
-    assert tally.read() == {"seen": 41, "filed": 2}
+    tally.add_all({"seen": 1, "judged": 3})
+    assert tally.read() == {"seen": 42, "filed": 2, "judged": 3}
 
 
 def test_a_history_gives_the_newest_points_oldest_first(make):

@@ -12,9 +12,10 @@ from rq.job import Retry
 
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
-from mastowatch.adapters.rule_files import read_rules
+from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
-from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
@@ -23,7 +24,7 @@ from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.ports.types import Account, Status
 
 pytestmark = pytest.mark.redis
-RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
+RULES = contexts.load_rules(Path(__file__).parents[2] / "etc" / "rules.d")
 START = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 PAGE = 4
 
@@ -74,9 +75,12 @@ class World:
             judged=redis_store.RedisJudged(redis),
             cases=redis_store.RedisCases(redis),
             switches=redis_store.RedisSwitches(redis),
+            rule_switches=RedisRuleSwitches(redis),
+            audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
+            handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
         )
 
@@ -335,7 +339,7 @@ def test_a_report_without_budget_was_not_sent_and_needs_no_look_up(redis):
     world = World(redis, server)
     assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
     world.now += 10
-    server.find_report = None  # would fail if it were called
+    server.own_reports = None  # would fail if it were called
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
     assert len(server.reports) == 1
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mastowatch.domain import examples, rule
+from mastowatch.domain import examples, limits, rule
 from mastowatch.domain.rule import AccountConditions, Campaign, StatusConditions, parse
 from mastowatch.errors import RuleError
 from tests.rules import WORDS, document
@@ -119,6 +119,7 @@ def test_the_reference_says_of_every_key_what_the_code_says():
         rule.STATUS_KEYS,
         rule.COUNTING_KEYS,
         rule.CAMPAIGN_KEYS,
+        limits.LIMIT_KEYS,
         examples.EXAMPLE_KEYS,
         examples.POST_KEYS,
     ]

@@ -2,12 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from mastowatch.adapters.rule_files import read_rules
 from mastowatch.domain.examples import NOW
-from mastowatch.domain.ruleset import RuleSet
+from mastowatch.jobs.context import load_rules
 from tests.rules import judged, seen
 
-RULES = RuleSet.load(read_rules(Path(__file__).parents[3] / "etc" / "rules.d"))
+RULES = load_rules(Path(__file__).parents[3] / "etc" / "rules.d")
 BY_ID = {rule.id: rule for rule in RULES.rules}
 KINDS = ["crypto-link-spam", "mention-wave", "phishing-bio", "link-farming", "casino-words", "lookalike-words"]
 KINDS += ["posting-rate", "name-series"]

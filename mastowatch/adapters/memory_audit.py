@@ -1,0 +1,23 @@
+"""Every decision, in memory: as redis_audit keeps them, gone with the process."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mastowatch.ports.types import AuditEntry
+
+
+class MemoryAudit:
+    """The newest ``at_most`` entries."""
+
+    def __init__(self, *, at_most: int = 100_000) -> None:
+        self._entries: deque[AuditEntry] = deque(maxlen=at_most)
+
+    def add(self, entry: AuditEntry) -> None:
+        """See the port."""
+        self._entries.append(entry)
+
+    def recent(self, limit: int) -> tuple[AuditEntry, ...]:
+        """See the port."""
+        newest_first = tuple(reversed(self._entries))
+        return newest_first[: max(0, limit)]
