@@ -208,9 +208,11 @@ def ticker(draw: random.Random, language: Language) -> list[Person]:
 
 
 def born(draw: random.Random, language: Language) -> list[Person]:
-    """name-series: a year of birth in the name, and links to its photos."""
+    """name-series: a year or a day of birth in the name, and links to its photos."""
     posts = series(draw, 4, PHOTO_WORDS[language.code], url="https://photo.example")
-    return [Person(f"{draw.choice(language.first_names)}{draw.randint(1960, 2005)}", days(draw, 1, 6), posts)]
+    year = draw.randint(1960, 2005)
+    born = draw.choice([f"{year}", f"_{draw.randint(10, 28)}{draw.randint(10, 12)}{year}"])
+    return [Person(f"{draw.choice(language.first_names)}{born}", days(draw, 1, 6), posts)]
 
 
 def numbered(draw: random.Random, language: Language) -> list[Person]:
@@ -341,11 +343,11 @@ def photographer(draw: random.Random, language: Language) -> list[Person]:
 
 
 PHOTO_WORDS: Texts = {
-    "en": ("My garden",),
-    "de": ("Mein Garten",),
-    "es": ("Mi jardín",),
-    "ru": ("Мой сад",),
-    "ja": ("私の庭",),
+    "en": ("My garden in May",),
+    "de": ("Mein Garten im Mai",),
+    "es": ("Mi jardín en mayo",),
+    "ru": ("Мой сад в мае",),
+    "ja": ("五月の庭がとてもきれいです",),
 }
 
 
