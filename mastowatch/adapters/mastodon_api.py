@@ -36,6 +36,7 @@ from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Re
 STATUSES_PAGE = 40
 STATUSES_AT_ONCE = 20
 REPORTS_PAGE = 200
+FOLLOWERS_PAGE = 80
 # Seconds before each further try of a GET; a restart of Mastodon takes longer, and is RQ's business.
 _RETRY_AFTER = (0.3, 1.0)
 # Where neither header nor Redis tell when a 429 ends: one window of the general limit.
@@ -47,6 +48,7 @@ _PAGING = frozenset({"page", "max_id", "min_id", "since_id"})
 _NEEDS: Mapping[str, str] = {
     "accounts/verify_credentials": "the scope read:accounts",
     "accounts/statuses": "the scope read:statuses",
+    "accounts/followers": "the scope read:accounts",
     "admin/accounts": "the scope admin:read:accounts, and its account a role with the right manage_users",
     "admin/reports": "the scope admin:read:reports, and its account a role with the right manage_reports",
     "reports": "the scope write:reports",
@@ -131,6 +133,12 @@ class MastodonApi:
         endpoint = "admin/accounts"
         found = self._get(endpoint, f"/api/v1/admin/accounts/{_id(account_id)}")
         return parsing.admin_account(_shaped(endpoint, found, Mapping), self._now())
+
+    def followed_locally(self, account_id: str) -> bool:
+        """See the port. Without a cursor, so not in the paging family; no name is kept."""
+        endpoint = "accounts/followers"
+        found = self._get(endpoint, f"/api/v1/accounts/{_id(account_id)}/followers", limit=FOLLOWERS_PAGE)
+        return parsing.any_local(_shaped(endpoint, found, list))
 
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""

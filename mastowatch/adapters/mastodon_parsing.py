@@ -73,6 +73,12 @@ def public_account(json: Json, now: datetime) -> Account:
     )
 
 
+def any_local(found: Iterable[object]) -> bool:
+    """Tell whether one of these Account entities lives on this server: its acct names no domain."""
+    accts = (str(one.get("acct") or "@") for one in found if isinstance(one, Mapping))
+    return any("@" not in acct for acct in accts)
+
+
 def is_staff(role: Json) -> bool:
     """Tell whether a Role entity marks a member of staff: a right beyond inviting, a highlight, or a name.
 

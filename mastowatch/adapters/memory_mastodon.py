@@ -21,7 +21,9 @@ Found = TypeVar("Found")
 
 @dataclass
 class MemoryMastodon:
-    """``accounts`` and ``posts`` by id, ``reports`` in the order of filing; all of them may be changed at any time.
+    """``accounts`` and ``posts`` by id, ``reports`` in the order of filing, ``followers`` accts by id.
+
+    All of them may be changed at any time.
 
     ``posts`` may hold private ones, which never come out. ``other_reports`` by id are those of other people.
     ``requests`` counts what a server would be asked.
@@ -32,6 +34,7 @@ class MemoryMastodon:
     accounts: dict[str, Account] = field(default_factory=dict)
     posts: dict[str, Status] = field(default_factory=dict)
     reports: list[ReportRequest] = field(default_factory=list)
+    followers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     other_reports: dict[str, FiledReport] = field(default_factory=dict)
     requests: int = 0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -83,6 +86,12 @@ class MemoryMastodon:
         """See the port."""
         self._ask()
         return _found(self.accounts.get(account_id), f"account {account_id}")
+
+    def followed_locally(self, account_id: str) -> bool:
+        """See the port."""
+        self._ask()
+        _found(self.accounts.get(account_id), f"account {account_id}")
+        return any("@" not in acct for acct in self.followers.get(account_id, ()))
 
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""

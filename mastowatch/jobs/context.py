@@ -33,6 +33,7 @@ from mastowatch.adapters import (
 )
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -67,6 +68,8 @@ class Context:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -97,6 +100,8 @@ class Context:
             str(chosen.watch_threshold),
             ",".join(sorted(chosen.exempt_accounts)),
             ",".join(sorted(chosen.exempt_domains)),
+            ",".join(sorted(chosen.our_bots)),
+            str(chosen.exempt_followed_locally),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
@@ -247,6 +252,8 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
@@ -280,6 +287,8 @@ class View:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -296,6 +305,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),

@@ -18,6 +18,7 @@ from mastowatch.domain.comment import render
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.verdict import Verdict
 from mastowatch.errors import BudgetExhausted, FilingInDoubt, MastodonNotFound, MastodonRefused
+from mastowatch.jobs import guarding
 from mastowatch.jobs.context import Context
 from mastowatch.logs import event
 from mastowatch.ports.types import Account, CaseOutcome, Claim, FiledReport, Receipt, ReportRequest, Status
@@ -68,6 +69,7 @@ def _look_up(context: Context, claim: Claim) -> FiledReport | None:
 
 def _send(context: Context, judgement: Judgement, claim: Claim) -> tuple[CaseOutcome, str, str]:
     context.ensure_running()
+    guarding.admit(context, judgement.account, judgement.verdict, claim.marker)
     account_id, now = judgement.account.id, context.clock()
     sent = context.claims.send(claim, uuid.uuid4().hex, now)
     if sent is None:

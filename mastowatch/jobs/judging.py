@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
-from mastowatch.errors import AccountBusy, MastodonNotFound
-from mastowatch.jobs import campaigns, polling, reporting
+from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
+from mastowatch.jobs import campaigns, guarding, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
-from mastowatch.ports.types import Account, Status
+from mastowatch.ports.types import Account, Case, Sighting, Status
 
 Result = dict[str, int | float | str]
 _BUSY_S = 5
+# Each round drops a rule at least; more than these hit nobody.
+_ROUNDS_MAX = 20
 
 
 def judge(context: Context, account_id: str, *extra: Status) -> Result:
@@ -36,14 +40,40 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         account = context.mastodon("judge").account(account_id)
         statuses = _posts(context, account, extra)
     except MastodonNotFound:
+        reporting.record_gone(context, account_id)
         return {"outcome": "gone"}
-    settings = context.settings
+    case = _act(context, account, statuses)
+    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
+    context.tally.add(metrics.ACCOUNTS_JUDGED)
+    context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
+    return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
+
+
+def _act(context: Context, account: Account, statuses: tuple[Status, ...]) -> Case:
+    """Decide and act; once more for each rule that is dropped to shadow meanwhile, without it."""
     now = datetime.fromtimestamp(context.clock(), UTC)
+    seen = campaigns.note(context, account, statuses, now)
+    for _ in range(_ROUNDS_MAX):
+        with suppress(RuleDropped):
+            return reporting.act(context, _judgement(context, account, statuses, now, seen))
+    raise AccountBusy("its rules are dropped and re-armed all the time", context.clock() + _BUSY_S)
+
+
+def _judgement(
+    context: Context,
+    account: Account,
+    statuses: tuple[Status, ...],
+    now: datetime,
+    seen: Mapping[Sighting, tuple[str, ...]],
+) -> Judgement:
+    """Return what the rules in force and the policy make of the account."""
+    settings = context.settings
     verdict = context.rules.judge(
         account,
         statuses,
         now,
-        campaigns=campaigns.note(context, account, statuses, now),
+        campaigns=seen,
+        shadowed=guarding.shadowed(context),
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )
@@ -53,13 +83,10 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         me_id=context.me_id(),
         exempt_accounts=settings.exempt_accounts,
         exempt_domains=settings.exempt_domains,
+        our_bots=settings.our_bots,
         dry_run=settings.dry_run,
     )
-    case = reporting.act(context, Judgement(account, statuses, verdict, decision))
-    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
-    context.tally.add(metrics.ACCOUNTS_JUDGED)
-    context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
-    return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
+    return Judgement(account, statuses, verdict, guarding.spare(context, account, decision))
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:

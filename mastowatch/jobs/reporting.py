@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from mastowatch import metrics
+from mastowatch.errors import ReportingPaused
 from mastowatch.jobs import filing
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import ATTACHED_MAX, Judgement
 from mastowatch.logs import event
-from mastowatch.ports.types import Case, CaseOutcome, CaseReason
+from mastowatch.ports.types import AuditEntry, Case, CaseOutcome, CaseReason
 
 log = logging.getLogger(__name__)
 
 
 def act(context: Context, judgement: Judgement) -> Case:
     """Carry the decision out, record it as the account's case, and return the case."""
-    outcome, report_id, marker = _carry_out(context, judgement)
+    try:
+        outcome, report_id, marker = _carry_out(context, judgement)
+    except ReportingPaused as paused:
+        context.tally.add(metrics.REPORTS_HELD)
+        judgement = replace(judgement, decision=replace(judgement.decision, why=str(paused)))
+        outcome, report_id, marker = "held", "", ""
     case = _case(judgement, outcome, context.clock(), report_id=report_id, marker=marker)
     if case.level != "none" or case.reasons or report_id:
         context.cases.put(case)
-    _log(case)
+    _record(context, case)
     return case
+
+
+def record_gone(context: Context, account_id: str) -> None:
+    """Record that an account could not be judged, as it is not there any more."""
+    why = "the account is gone, or the bot may not see it"
+    context.audit.add(AuditEntry(context.clock(), "judged", "gone", why, account_id=account_id))
+    event(log, logging.INFO, "account_judged", account_id=account_id, outcome="gone", why=why)
 
 
 def _carry_out(context: Context, judgement: Judgement) -> tuple[CaseOutcome, str, str]:
@@ -61,19 +75,38 @@ def _case(judgement: Judgement, outcome: CaseOutcome, now: float, *, report_id: 
     )
 
 
-def _log(case: Case) -> None:
-    """Write the one closing line of a judged account; one that nothing was found on is worth a debug line."""
-    level = logging.DEBUG if case.level == "none" and not case.reasons else logging.INFO
+def _record(context: Context, case: Case) -> None:
+    """Leave one line in the audit and one in the journal, also about an account on which nothing was found."""
+    counting = {reason.rule_id: reason.weight for reason in case.reasons if not reason.shadow}
+    shadow = {reason.rule_id: reason.weight for reason in case.reasons if reason.shadow}
+    context.audit.add(
+        AuditEntry(
+            case.judged_at,
+            "judged",
+            case.outcome if case.level != "none" else "none",
+            case.why,
+            account_id=case.account_id,
+            acct=case.acct,
+            level=case.level,
+            score=case.score,
+            shadow_score=case.shadow_score,
+            rules=counting,
+            shadow_rules=shadow,
+            report_id=case.report_id,
+        )
+    )
     event(
         log,
-        level,
+        logging.INFO,
         "account_judged",
         account_id=case.account_id,
         acct=case.acct,
         verdict=case.level,
         score=case.score,
+        shadow_score=case.shadow_score,
         outcome=case.outcome,
         why=case.why,
-        rules=[reason.rule_id for reason in case.reasons],
+        rules=list(counting),
+        shadow_rules=list(shadow),
         report_id=case.report_id,
     )

@@ -39,6 +39,10 @@ class Mastodon(Protocol):
         """Return one account with its role and moderation state."""
         ...
 
+    def followed_locally(self, account_id: str) -> bool:
+        """Return whether an account of this server is among the 80 newest followers that the server tells of."""
+        ...
+
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """Return up to 40 of its newest public and unlisted posts, newest first."""
         ...

@@ -14,6 +14,7 @@ from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
@@ -63,7 +64,9 @@ class World:
     def __init__(self, redis: Redis, server: Server, **settings) -> None:
         self.now = START
         self.redis = redis
-        chosen = Settings(instance_base="https://m.example", **{"dry_run": False, **settings})
+        chosen = Settings(
+            instance_base="https://m.example", **{"dry_run": False, "exempt_followed_locally": False, **settings}
+        )
         self.context = Context(
             settings=chosen,
             rules=RULES,
@@ -76,6 +79,8 @@ class World:
             cases=redis_store.RedisCases(redis),
             switches=redis_store.RedisSwitches(redis),
             rule_switches=RedisRuleSwitches(redis),
+            quotas=RedisQuotas(redis),
+            held=RedisHeld(redis),
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
