@@ -28,10 +28,14 @@ _BOT_ID = FIRST_ACCOUNT - 1
 
 @dataclass(frozen=True)
 class Population:
-    """``planted`` and ``misses``: account id to kind. ``accounts`` and ``posts``: how many there are."""
+    """``planted`` and ``misses``: account id to kind; ``languages``: to the language of both.
+
+    ``accounts`` and ``posts``: how many there are.
+    """
 
     planted: dict[str, str]
     misses: dict[str, str]
+    languages: dict[str, str]
     accounts: int
     posts: int
 
@@ -54,7 +58,8 @@ def populate(
     session.add(OAuthToken(access_token=TOKEN, account_id=_BOT_ID, scopes=["admin:read", "read", "write"]))
     writer.write(session)
     session.commit()
-    return Population(town.planted, town.misses, len(town.residents), len(writer.posts))
+    languages = {str(one.id): one.person.language for one in town.residents if one.kind}
+    return Population(town.planted, town.misses, languages, len(town.residents), len(writer.posts))
 
 
 class _Writer:
