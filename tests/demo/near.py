@@ -10,7 +10,7 @@ from tests.demo.languages import Language
 from tests.demo.people import Maker, Person, Post, days, minutes, picture, series, user_name
 from tests.demo.spam import Texts, scripted_name
 
-GROUP = 8  # friends who do the same; more than a campaign needs
+GROUP = 6  # friends who do the same; more than a campaign needs
 
 WARNINGS: Texts = {
     "en": ("Beware of the airdrop going round, it is a scam", "Do not click: connect wallet pages are phishing"),
@@ -20,7 +20,7 @@ WARNINGS: Texts = {
     "ja": ("エアドロップは詐欺です。注意してください", "ウォレットを接続しないで。フィッシング詐欺です"),
 }
 HARM: Texts = {
-    "en": ("How online casino ads feed problem gambling", "Free spins and addiction: a thread"),
+    "en": ("How online casino ads feed problem gambling", "100 free spins and addiction: a thread"),
     "de": (
         "Online Casino: Wie Freispiele in die Spielsucht führen",
         "Casino Bonus ohne Einzahlung? Die Suchtberatung warnt",
@@ -108,7 +108,10 @@ PILLS: Texts = {
     "ja": ("バイアグラと心臓の新しい研究", "税関が偽ブランド品を発見"),
 }
 TWO_SCRIPTS: Texts = {
-    "en": ("The phonetic spelling of gift is \u0261\u026aft", "\u03b2-carotene and \u03bcm, for the chemists"),
+    "en": (
+        "The phonetic spelling of gift is \u0261\u026aft",
+        "\u1d0d\u028f \u0274\u1d07\u1d21 \ua731\u1d0f\u0274\u0262, out now",
+    ),
     "de": ("\u03b1-Version fertig, Größe 3\u00b5m", "Smørrebrød und Ærø: schöne Namen"),
     "es": ("La letra griega \u03c0 en el menú, qué cosas", "Café, jamón y ñ"),
     "ru": ("IT-отдел переехал, backend на Python", "PDFка в приложении, SMSка отправлена"),
@@ -209,7 +212,7 @@ def ticker(draw: random.Random, language: Language) -> list[Person]:
 
 def born(draw: random.Random, language: Language) -> list[Person]:
     """name-series: a year or a day of birth in the name, and links to its photos."""
-    posts = series(draw, 4, PHOTO_WORDS[language.code], url="https://photo.example")
+    posts = series(draw, 6, PHOTO_WORDS[language.code], url="https://photo.example")
     year = draw.randint(1960, 2005)
     born = draw.choice([f"{year}", f"_{draw.randint(10, 28)}{draw.randint(10, 12)}{year}"])
     return [Person(f"{draw.choice(language.first_names)}{born}", days(draw, 1, 6), posts)]
