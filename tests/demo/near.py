@@ -58,6 +58,13 @@ HELPERS: Texts = {
     "ru": ("Работаю в поддержке банка. Аккаунты здесь не восстанавливаю",),
     "ja": ("銀行のサポート部門で働いています。ここではお答えできません",),
 }
+HELPING_NAMES: Texts = {
+    "en": ("Kim (support)", "Team Support Choir"),
+    "de": ("Kim vom Support", "Support-Gruppe Trauer"),
+    "es": ("Kim de soporte", "Equipo de apoyo vecinal"),
+    "ru": ("Ким из поддержки", "Группа поддержки родителей"),
+    "ja": ("サポート係のキム", "子育てサポート"),
+}
 LESSONS: Texts = {
     "en": ("Please don't buy essays online. Worksheet for class 7b", "Homework for Monday"),
     "de": ("Kauft keine Hausarbeiten im Netz! Arbeitsblatt für die 7b", "Hausaufgabe bis Montag"),
@@ -149,6 +156,12 @@ def helper(draw: random.Random, language: Language) -> list[Person]:
     """phishing-bio: works in support, and has a homepage."""
     bio = f"{draw.choice(HELPERS[language.code])} https://me-{draw.randint(1, 99)}.example"
     return [Person(user_name(draw, language), days(draw, 1, 20), _small_talk(draw, language, 2), bio=bio)]
+
+
+def namesake(draw: random.Random, language: Language) -> list[Person]:
+    """poses-as-staff: has help in the name, and a homepage."""
+    bio, name = f"https://me-{draw.randint(1, 99)}.example", draw.choice(HELPING_NAMES[language.code])
+    return [Person(user_name(draw, language), days(draw, 1, 20), _small_talk(draw, language, 2), bio=bio, name=name)]
 
 
 def newsroom(draw: random.Random, language: Language) -> list[Person]:
@@ -361,8 +374,22 @@ def _small_talk(draw: random.Random, language: Language, number: int) -> list[Po
 NEAR: Mapping[str, Maker] = {
     make.__name__: make
     for make in (
-        *(warner, old_warner, conversation, helper, newsroom, gambler, teacher, pharmacist, bilingual, weather_bot),
-        *(announcer, lively, ticker, born, numbered, channel, podcast, answerer, moved, friends, fans, petitioners),
+        *(warner, old_warner, conversation, helper, namesake, newsroom, gambler, teacher, pharmacist, bilingual),
+        *(
+            weather_bot,
+            announcer,
+            lively,
+            ticker,
+            born,
+            numbered,
+            channel,
+            podcast,
+            answerer,
+            moved,
+            friends,
+            fans,
+            petitioners,
+        ),
         *(newcomers, school_class, booster, photographer),
     )
 }

@@ -33,6 +33,13 @@ BAIT_BIOS: Texts = {
     "ru": ("Служба поддержки. Подтвердите аккаунт", "Гарантированная прибыль каждый день"),
     "ja": ("公式サポート。アカウント認証はこちら", "必ず儲かる投資を教えます"),
 }
+STAFF: Texts = {
+    "en": ("\u2705 Mastodon Support", "Account Verification Team"),
+    "de": ("Mastodon Sicherheit", "Mastodon Support"),
+    "es": ("Soporte de Mastodon \u2705", "Equipo de verificación"),
+    "ru": ("Поддержка Mastodon", "Служба проверки аккаунтов"),
+    "ja": ("Mastodonサポート", "アカウント認証チーム"),
+}
 OFFERS: Texts = {
     "en": ("Best offers", "New in the shop today", "You will love these"),
     "de": ("Die besten Angebote", "Neu im Laden", "Das musst du sehen"),
@@ -43,7 +50,7 @@ OFFERS: Texts = {
 CASINO: Texts = {
     "en": ("Best online casino of 2026", "100 free spins, no deposit bonus", "c\u0430sino bonus for you"),
     "de": ("Bestes Online Casino mit Freispielen", "Casino Bonus ohne Einzahlung"),
-    "es": ("Giros gratis en el mejor casino", "Bono sin depósito, casino online gratis"),
+    "es": ("Giros gratis en el mejor casino online", "Bono sin depósito, casino online gratis"),
     "ru": ("Лучшее онлайн казино", "Фриспины и бездепозитный бонус"),
     "ja": ("オンラインカジノの入金不要ボーナス", "フリースピンがもらえるおすすめカジノ"),
 }
@@ -150,6 +157,12 @@ def phishing(draw: random.Random, language: Language) -> list[Person]:
     bio = f"{draw.choice(BAIT_BIOS[language.code])}: https://help-{draw.randint(1, 99)}.example"
     posts = [Post(language.sentence(draw), minutes(draw, 300))]
     return [Person(user_name(draw, language), days(draw, 0.5, 25), posts, bio=bio)]
+
+
+def impostor(draw: random.Random, language: Language) -> list[Person]:
+    """Says who it is in the name alone; the bio is a link."""
+    bio, name = f"https://login-{draw.randint(1, 99)}.example", draw.choice(STAFF[language.code])
+    return [Person(user_name(draw, language), days(draw, 0.5, 25), bio=bio, name=name)]
 
 
 def farming(draw: random.Random, language: Language) -> list[Person]:
@@ -273,6 +286,7 @@ KINDS: Mapping[str, Maker] = {
     "crypto-link-spam": crypto,
     "mention-wave": wave,
     "phishing-bio": phishing,
+    "poses-as-staff": impostor,
     "link-farming": farming,
     "casino-words": casino,
     "lookalike-words": disguised,

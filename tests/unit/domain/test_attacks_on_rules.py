@@ -96,6 +96,13 @@ HIDDEN = {
     ),
     "the link in a field": ("phishing-bio", young(bio="Guaranteed profit", fields={"Me": "https://a.example"})),
     "the claim in a field": ("phishing-bio", young(fields={"Verify your account": "https://a.example"})),
+    "only the name says it": (
+        "poses-as-staff",
+        young(
+            name="\U0001d40c\U0001d41a\U0001d42c\U0001d42d\U0001d428\U0001d41d\U0001d428\U0001d427 Su\u0440p\u043ert \u2705",
+            bio="https://a.example",
+        ),
+    ),
     "user name turned round": (
         "name-series-wave",
         young(age="5h", username="48213_emma", campaign_accounts=5, posts=posts("Hello https://a.example", 1)),
@@ -161,6 +168,14 @@ HIDDEN = {
 
 PEOPLE = {
     "asks friends whether it is real": young(posts=posts("Is this airdrop a scam? https://a.example", mentions=2)),
+    "has a telephone with AirDrop": young(posts=posts("AirDrop from iPhone to iPad https://forum.example", mentions=2)),
+    "reports a wallet's bug": young(
+        posts=posts("The connect wallet button is dead https://github.com/wallet/app/issues/1", mentions=2)
+    ),
+    "vaccination slots": young(posts=posts("Vaccination slots online from Monday https://town.example")),
+    "Scorsese": young(posts=posts("La mejor: Casino. El mejor casino del cine https://cine.example")),
+    "an old joke": young(name="Mastodon Support (parody)", bio="Turn it off and on https://jokes.example"),
+    "a support choir": young(name="Team Support Choir", bio="We sing https://choir.example"),
     "club with seats to claim": young(posts=posts("Claim your seat at our party https://club.example", mentions=4)),
     "quotes a scam in order to warn": young(
         posts=posts("'Guaranteed profit', they write. Don't fall for it https://blog.example", mentions=2)
