@@ -87,6 +87,10 @@ class ReportingPaused(MastoWatchError):
     """All reporting is paused by its breaker until a person re-arms it; the text says why."""
 
 
+class AlertNotSent(MastoWatchError):
+    """An alert did not reach its address; it is tried again."""
+
+
 class MastodonError(MastoWatchError):
     """A request to Mastodon did not give what was asked for."""
 

@@ -39,7 +39,7 @@ def render(
     score = _decimal(verdict.score)
     head = [f"MastoWatch: score {_figure(score)} (report at {_figure(_decimal(report_at))})"]
     if again:
-        head.append(_cut(mask(again), _AGAIN_MAX))
+        head.append(_cut(one_line(again), _AGAIN_MAX))
     facts = f"Account: {age(now - account.created_at)} old, {account.followers} followers."
     tail = f"{facts} Posts attached: {attached} of {posts_seen}.\nNo action was taken. [mw:{marker}]"
     counting = [reason for reason in verdict.reasons if not reason.shadow]

@@ -115,15 +115,21 @@ class RuleSet:
         return made
 
     @classmethod
-    def load(cls, documents: Iterable[tuple[str, Mapping[str, Any]]], lists: Lists = NO_LISTS) -> RuleSet:
+    def load(
+        cls,
+        documents: Iterable[tuple[str, Mapping[str, Any]]],
+        lists: Lists = NO_LISTS,
+        unread: Sequence[RuleError] = (),
+    ) -> RuleSet:
         """Return the set of (file name, TOML document) pairs; raises RuleErrors with all that is wrong.
 
-        ``lists`` are the files of words and hosts that the rules may name.
+        ``lists`` are the files of words and hosts that the rules may name; ``unread`` is what is wrong with files that
+        are no documents: with one of them nothing can come into force, but all other faults are found as well.
         The examples run too: a rule that does not what its author says must not replace one that does.
         """
         rules, errors = parse_all(documents, lists)
-        if errors:
-            raise RuleErrors("the rules can't be used", [*errors, *_duplicates(rules), *_refused(rules)])
+        if errors or unread:
+            raise RuleErrors("the rules can't be used", [*unread, *errors, *_duplicates(rules), *_refused(rules)])
         loaded = cls.compile(rules)
         errors = [failure.as_error() for failure in loaded.check_examples()]
         if errors:
@@ -161,7 +167,7 @@ class RuleSet:
     def screen_posts(self, account: Account, statuses: Sequence[Status], now: datetime) -> tuple[str, ...]:
         """Return the ids of the rules for which one of these posts counts, or, without posts, the profile."""
         seen = Profile(account, now, self.matcher)
-        posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
+        posts = read_posts([one for one in statuses if not one.reblog], self.matcher, account.created_at)
         return tuple(
             one.rule.id
             for one in self._candidates(posts)

@@ -64,7 +64,8 @@ def _rearm(where: Where, scope: str, by: str) -> bool:
     if not where.rule_switches.rearm(scope, now):
         return False
     where.quotas.clear(scope)
-    event(log, logging.WARNING, "reporting_resumed" if scope == EVERY_RULE else "rule_rearmed", rule_id=scope, by=by)
+    everything = scope == EVERY_RULE
+    event(log, logging.WARNING, "reporting_resumed" if everything else "rule_rearmed", rule_id=scope, by=by)
     where.audit.add(AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}))
     return True
 

@@ -24,6 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import (
+    memory_campaigns,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
@@ -33,14 +34,17 @@ from mastowatch.adapters import (
 )
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, RuleError, RuleErrors, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
+from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.stream import PublicStream
 
@@ -74,9 +78,12 @@ class Context:
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
+    alerts: Alerts | None = None
 
     def me_id(self) -> str:
         """Return the bot's own account id; asked once a token, not once a process: every job is a new one."""
@@ -205,10 +212,8 @@ def _database(url: str) -> int:
 
 def load_rules(directory: Path) -> RuleSet:
     """Read, compile and try the rules of ``directory``; raises RuleErrors, and changes nothing."""
-    documents, lists, errors = read_rule_documents(directory)
-    if errors:
-        raise RuleErrors("some rule files can't be read", errors)
-    return RuleSet.load(documents, lists)
+    documents, lists, unread = read_rule_documents(directory)
+    return RuleSet.load(documents, lists, unread)
 
 
 def read_rule_documents(
@@ -218,6 +223,16 @@ def read_rule_documents(
     documents, errors = rule_files.read_what_can_be(directory)
     lists, more = rule_files.read_lists(directory)
     return documents, lists, [*errors, *more]
+
+
+def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as its name and its TOML document; raises RuleError."""
+    return rule_files.read_rule(path)
+
+
+def fresh_campaigns() -> store.Campaigns:
+    """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
+    return memory_campaigns.MemoryCampaigns()
 
 
 def stamp_of_rules(directory: Path) -> object:
@@ -258,9 +273,30 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        posts=_posts(settings, redis),
+        rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+        alerts=alerts(loaded),
     )
+
+
+def alerts(loaded: Loaded) -> Alerts | None:
+    """Return where alerts go, or None; raises ConfigError for an address that can't be posted to."""
+    url = loaded.secret("alert_webhook")
+    if url is None:
+        return None
+    # Here for the same reason as the other libraries below.
+    from mastowatch.adapters.alert_webhook import AlertWebhook, is_usable
+
+    if not is_usable(url):
+        # The address may hold a secret, so it is not repeated.
+        raise ConfigError(
+            "the address in ALERT_WEBHOOK_FILE (or the credential alert_webhook) can't be posted to; write one that"
+            " begins with https://"
+        )
+    settings = loaded.settings
+    return AlertWebhook(url, user_agent=settings.user_agent, timeout_s=settings.request_timeout)
 
 
 def open_stream(loaded: Loaded) -> PublicStream:
@@ -292,6 +328,8 @@ class View:
     audit: store.Audit
     tally: store.Tally
     history: store.History
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     budget: Budget
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -310,9 +348,15 @@ def view(loaded: Loaded, redis: Redis) -> View:
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        posts=_posts(loaded.settings, redis),
+        rule_stats=RedisRuleStats(redis),
         budget=_budget(loaded.settings, redis),
         settings=loaded.settings,
     )
+
+
+def _posts(settings: Settings, redis: Redis) -> RedisRecentPosts:
+    return RedisRecentPosts(redis, at_most=settings.recent_posts_max, days=settings.recent_posts_days)
 
 
 def _budget(settings: Settings, redis: Redis) -> Budget:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from mastowatch import metrics
 from mastowatch.domain import breaker, policy
@@ -44,6 +45,26 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
     return policy.spare_followed() if followed else decision
 
 
+def keep(
+    context: Context, account: Account, verdict: Verdict, decision: Decision, dropped: Collection[str]
+) -> Decision:
+    """Return the decision, with its reason where a dropped rule made it.
+
+    An account that would be reported with ``dropped`` rules counting is held: judged again when they are re-armed.
+    """
+    if decision.action not in ("none", "watch"):
+        return decision
+    settled = {rule.id for rule in context.rules.rules if rule.mode == "report"} & set(dropped)
+    missing = [reason for reason in verdict.reasons if reason.shadow and reason.rule_id in settled]
+    if verdict.score + sum(reason.weight for reason in missing) < context.settings.report_threshold:
+        return decision
+    with _full_when_uncountable(context):
+        for reason in missing:
+            context.held.hold(reason.rule_id, account.id, context.clock())
+    names = ", ".join(reason.rule_id for reason in missing)
+    return replace(decision, why=f"{decision.why}; dropped to shadow: {names}")
+
+
 def admit(context: Context, account: Account, verdict: Verdict, marker: str) -> None:
     """Count the report ``marker`` on ``account`` before it is filed; counted once, however often it is tried.
 
@@ -65,12 +86,21 @@ def drop(context: Context, rule_id: str, why: str, by: DroppedBy) -> bool:
     now = context.clock()
     if not context.rule_switches.drop(rule_id, why, by, now):
         return False
-    todo = f"mastowatch rules arm {'all' if rule_id == EVERY_RULE else rule_id}"
-    name = "reporting_paused" if rule_id == EVERY_RULE else "rule_dropped"
-    event(log, logging.WARNING, name, rule_id=rule_id, by=by, why=why, to_go_on=todo)
+    everything = rule_id == EVERY_RULE
+    todo = f"mastowatch rules arm {'all' if everything else rule_id}"
+    event(
+        log,
+        logging.WARNING,
+        "reporting_paused" if everything else "rule_dropped",
+        rule_id=rule_id,
+        by=by,
+        why=why,
+        to_go_on=todo,
+    )
     context.tally.add(metrics.RULES_DROPPED)
-    outcome = "paused" if rule_id == EVERY_RULE else "shadow"
-    context.audit.add(AuditEntry(now, "dropped", outcome, f"{by}: {why}", rules={rule_id: 0.0}))
+    context.audit.add(
+        AuditEntry(now, "dropped", "paused" if everything else "shadow", f"{by}: {why}", rules={rule_id: 0.0})
+    )
     return True
 
 

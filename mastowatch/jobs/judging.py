@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
-from mastowatch.jobs import campaigns, guarding, polling, reporting
+from mastowatch.jobs import campaigns, guarding, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -55,7 +55,10 @@ def _act(context: Context, account: Account, statuses: tuple[Status, ...]) -> Ca
     seen = campaigns.note(context, account, statuses, now)
     for _ in range(_ROUNDS_MAX):
         with suppress(RuleDropped):
-            return reporting.act(context, _judgement(context, account, statuses, now, seen))
+            judgement = _judgement(context, account, statuses, now, seen)
+            case = reporting.act(context, judgement)
+            learning.note(context, judgement, case)
+            return case
     raise AccountBusy("its rules are dropped and re-armed all the time", context.clock() + _BUSY_S)
 
 
@@ -67,13 +70,13 @@ def _judgement(
     seen: Mapping[Sighting, tuple[str, ...]],
 ) -> Judgement:
     """Return what the rules in force and the policy make of the account."""
-    settings = context.settings
+    settings, dropped = context.settings, guarding.shadowed(context)
     verdict = context.rules.judge(
         account,
         statuses,
         now,
         campaigns=seen,
-        shadowed=guarding.shadowed(context),
+        shadowed=dropped,
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )
@@ -86,7 +89,8 @@ def _judgement(
         our_bots=settings.our_bots,
         dry_run=settings.dry_run,
     )
-    return Judgement(account, statuses, verdict, guarding.spare(context, account, decision))
+    decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
+    return Judgement(account, statuses, verdict, decision)
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:

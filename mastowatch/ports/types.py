@@ -104,6 +104,70 @@ class AccountPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """An account with its posts as they were when it was judged, ``at`` (epoch seconds)."""
+
+    account: Account
+    statuses: tuple[Status, ...]
+    at: float
+
+
+# What became of a report: moderators acted on it, closed it without, or it can't be told any more.
+Outcome = Literal["kept", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds.
+
+    ``status_id`` is the first of the attached posts, "" where none was attached.
+    """
+
+    report_id: str
+    account_id: str
+    rule_ids: tuple[str, ...]
+    filed_at: float
+    status_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What a rule has done so far. ``hits`` and ``shadow_hits`` are different accounts, with 1 % of error or less.
+
+    ``kept`` and ``rejected`` are reports that moderators decided on; those ``_since`` were filed after ``since``, when
+    the rule was last re-armed. Times are epoch seconds, 0 for never.
+    """
+
+    rule_id: str
+    hits: int = 0
+    shadow_hits: int = 0
+    reports: int = 0
+    kept: int = 0
+    rejected: int = 0
+    last_hit_at: float = 0.0
+    since: float = 0.0
+    kept_since: int = 0
+    rejected_since: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Which part of the decided reports was kept; None before the first decision."""
+        return _share(self.kept, self.rejected)
+
+    def decided_since(self, rearmed_at: float) -> int:
+        """Return how many reports filed after ``rearmed_at`` were decided on."""
+        return self.kept_since + self.rejected_since if self.since == rearmed_at else 0
+
+    def precision_since(self, rearmed_at: float) -> float | None:
+        """Return the precision of the reports filed after ``rearmed_at``; None where none was decided on."""
+        return _share(self.kept_since, self.rejected_since) if self.since == rearmed_at else None
+
+
+def _share(kept: int, rejected: int) -> float | None:
+    return kept / (kept + rejected) if kept + rejected else None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRequest:
     """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
 
@@ -147,9 +211,11 @@ ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+    """The right to file the one open report on an account; see docs/explanation/filing-once.md.
 
-    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
+    the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
+    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
     """
 
     account_id: str
@@ -159,6 +225,9 @@ class Claim:
     owner: str = ""
     report_id: str = ""
     reason: str = ""
+    generation: int = 1
+    rules: tuple[str, ...] = ()
+    reported_at: float = 0.0
 
 
 Same = Literal["link_host", "template", "media", "name"]
@@ -185,18 +254,26 @@ CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refuse
 
 @dataclass(frozen=True, slots=True)
 class CaseReason:
-    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read.
+
+    ``past``: it hit before, and the latest verdict no longer has it; it does not count in the score.
+    """
 
     rule_id: str
     rule_name: str
     weight: float
     shadow: bool
     evidence: str
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds.
+
+    While its report is open the case grows: ``reported`` are the rules in the report, ``later`` those that hit since.
+    ``generation`` counts the account's reports, ``resolved``: the latest was closed when we last looked.
+    """
 
     account_id: str
     acct: str
@@ -211,6 +288,10 @@ class Case:
     report_id: str = ""
     marker: str = ""
     status_ids: tuple[str, ...] = ()
+    generation: int = 0
+    reported: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

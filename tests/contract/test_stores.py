@@ -33,6 +33,11 @@ def point(at: float, **changes) -> QueuePoint:
     return replace(QueuePoint(at, "high", 3, 1.5, 1, 20, 2, 4), **changes)
 
 
+def send(claims, expect, owner: str, at: float, **changes):
+    claims.steady_since(at)
+    return claims.send(expect, replace(expect, state="sent", owner=owner, changed_at=at, **changes))
+
+
 def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
     claims = make("Claims")
     assert claims.get("1") is None
@@ -44,27 +49,27 @@ def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
 def test_of_two_who_would_send_the_same_claim_only_one_may(make):
     claims = make("Claims")
     planned = claims.plan("1", "aaaa", NOW)
-    sent = claims.send(planned, "worker-1", NOW + 1)
+    sent = send(claims, planned, "worker-1", NOW + 1)
     assert sent == claims.get("1") == replace(planned, state="sent", owner="worker-1", changed_at=NOW + 1)
-    assert claims.send(planned, "worker-2", NOW + 1) is None
+    assert send(claims, planned, "worker-2", NOW + 1) is None
     assert claims.get("1") == sent
 
 
 def test_a_claim_that_was_sent_may_be_sent_again_by_who_saw_its_latest_step(make):
     claims = make("Claims")
-    seen = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
-    assert claims.send(seen, "worker-2", NOW + 60)
-    assert claims.send(seen, "worker-3", NOW + 61) is None
+    seen = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    assert send(claims, seen, "worker-2", NOW + 60)
+    assert send(claims, seen, "worker-3", NOW + 61) is None
 
 
 def test_a_claim_that_is_not_there_can_not_be_sent(make):
     planned = make("Claims").plan("1", "aaaa", NOW)
-    assert make("Claims").send(replace(planned, account_id="2"), "worker", NOW) is None
+    assert send(make("Claims"), replace(planned, account_id="2"), "worker", NOW) is None
 
 
 def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
     claims = make("Claims")
-    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    sent = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW)
     claims.failed(sent, "gone", NOW + 1)
     assert (claims.get("1").state, claims.get("1").reason, claims.get("1").changed_at) == ("failed", "gone", NOW + 1)
     claims.filed(sent, "77", NOW + 2)
@@ -73,8 +78,8 @@ def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
 
 def test_a_late_refusal_undoes_neither_another_owners_claim_nor_a_report(make):
     claims = make("Claims")
-    first = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
-    second = claims.send(first, "worker-2", NOW + 60)
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    second = send(claims, first, "worker-2", NOW + 60)
     claims.failed(first, "late", NOW + 61)
     assert claims.get("1") == second
     claims.filed(second, "77", NOW + 62)
@@ -84,7 +89,7 @@ def test_a_late_refusal_undoes_neither_another_owners_claim_nor_a_report(make):
 
 def test_a_report_is_recorded_whole_even_where_its_claim_was_lost(make):
     claims = make("Claims")
-    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    sent = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW)
     fresh = make("Claims")
     fresh.filed(replace(sent, account_id="9"), "77", NOW + 1)
     assert fresh.get("9") == fresh.plan("9", "bbbb", NOW + 2)
