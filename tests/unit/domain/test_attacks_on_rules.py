@@ -99,7 +99,7 @@ HIDDEN = {
     "only the name says it": (
         "poses-as-staff",
         young(
-            name="\U0001d40c\U0001d41a\U0001d42c\U0001d42d\U0001d428\U0001d41d\U0001d428\U0001d427 Su\u0440p\u043ert \u2705",
+            name="\U0001d40c\U0001d41a\U0001d42c\U0001d42dodon Su\u0440p\u043ert \u2705",
             bio="https://a.example",
         ),
     ),
