@@ -33,7 +33,8 @@ SERVICES = (WORKER, SCHEDULER, API_UNIT, DASHBOARD_UNIT)
 UNITS = (*SERVICES, API_SOCKET, TARGET)
 ENV_FILE = "/etc/mastowatch/mastowatch.env"
 TOKEN_FILE, KEY_FILE = "/etc/mastowatch/credentials/access_token", "/etc/mastowatch/credentials/api_key"
-# An admin's own values, below what the package brought. The mock has no limits and pages of 40 accounts.
+# An admin's own values, below what the package brought. The mock has no limits and pages of 40 accounts, and its people
+# more spam in an hour than a server of 5,000 has in a week.
 SETTINGS = f"""
 INSTANCE_BASE=http://127.0.0.1:{MASTODON_PORT}
 DRY_RUN=false
@@ -42,6 +43,10 @@ API_PAGED_REQUESTS_PER_15_MINUTES=100000
 POLL_ADMIN_ACCOUNTS_INTERVAL=5
 POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=5
 QUEUE_STATS_INTERVAL=1
+RULE_REPORTS_PER_HOUR=1000
+RULE_REPORTS_PER_DAY=1000
+REPORTS_PER_HOUR=1000
+REPORTS_PER_DAY=1000
 """
 
 
