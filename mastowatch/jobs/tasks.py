@@ -16,7 +16,7 @@ from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
-from mastowatch.jobs import alerts, judging, outcomes, polling, timeline
+from mastowatch.jobs import alerts, annotating, judging, outcomes, polling, timeline
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
@@ -130,6 +130,12 @@ def poll_public_timeline() -> Result:
         return {**timeline.look(contexts.current()).as_result()}
     except Stopped as error:
         return {"ended": str(error)}
+
+
+@_may_wait
+def annotate_report(report_id: str) -> Result:
+    """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
+    return annotating.annotate(_at_hand(), report_id)
 
 
 def send_alerts() -> Result:
