@@ -13,8 +13,8 @@ from typing import Any
 
 from mastowatch.cli.rules_common import print_json, rules_in_force, with_secrets
 from mastowatch.config import Loaded
-from mastowatch.domain.evidence import age
 from mastowatch.domain.explaining import Condition, Explainer, Trace
+from mastowatch.domain.facts_told import age
 from mastowatch.domain.verdict import Verdict
 from mastowatch.domain.wording import count
 from mastowatch.errors import MastodonNotFound

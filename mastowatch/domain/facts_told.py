@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from mastowatch.domain.conditions import Compiled
-from mastowatch.domain.evidence import age
 from mastowatch.domain.facts import Features, Post, Profile
 from mastowatch.domain.wording import count
 
-__all__ = ["age", "of_account", "of_post"]
-
 Fact = Callable[[Any, Compiled[Any]], str]
 _SHOWN = 3
+_AGES = (
+    (31_536_000, "year", 86_400, "day"),
+    (86_400, "day", 3600, "hour"),
+    (3600, "hour", 60, "minute"),
+    (60, "minute", 60, "minute"),
+)
+
+
+def age(value: timedelta) -> str:
+    """Return an age as exactly as conditions look at it: "3 days 1 hour"."""
+    seconds = int(value.total_seconds())
+    for size, unit, part, smaller in _AGES:
+        if seconds >= size:
+            rest = seconds % size // part
+            return count(seconds // size, unit) + (f" {count(rest, smaller)}" if rest else "")
+    return "less than a minute"
 
 
 def of_account(key: str) -> Fact:

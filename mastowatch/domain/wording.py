@@ -86,7 +86,7 @@ STATUS_WORDS: Mapping[str, Words] = {
 }
 # On the posts that meet the above, all together.
 GROUP_WORDS: Mapping[str, Words] = {
-    "count_min": lambda value: f"there are at least {count(value, 'such post')}",
+    "count_min": lambda value: f"there {'is' if value == 1 else 'are'} at least {count(value, 'such post')}",
     "within": lambda value: f"they lie within {span(value)} of each other",
     "mentioned_distinct_min": lambda value: f"they mention at least {value} different people",
     "same_text_min": lambda value: f"at least {value} of them have the same text but for links, mentions and numbers",

@@ -10,7 +10,7 @@ from tests.demo.languages import Language
 from tests.demo.people import Maker, Person, Post, days, minutes, picture, series, user_name
 from tests.demo.spam import Texts, scripted_name
 
-GROUP = 8  # friends who do the same; more than a campaign needs
+GROUP = 6  # friends who do the same; more than a campaign needs
 
 WARNINGS: Texts = {
     "en": ("Beware of the airdrop going round, it is a scam", "Do not click: connect wallet pages are phishing"),
@@ -20,7 +20,7 @@ WARNINGS: Texts = {
     "ja": ("エアドロップは詐欺です。注意してください", "ウォレットを接続しないで。フィッシング詐欺です"),
 }
 HARM: Texts = {
-    "en": ("How online casino ads feed problem gambling", "Free spins and addiction: a thread"),
+    "en": ("How online casino ads feed problem gambling", "100 free spins and addiction: a thread"),
     "de": (
         "Online Casino: Wie Freispiele in die Spielsucht führen",
         "Casino Bonus ohne Einzahlung? Die Suchtberatung warnt",
@@ -57,6 +57,13 @@ HELPERS: Texts = {
     "es": ("Trabajo en soporte técnico. Aquí no recupero cuentas de nadie",),
     "ru": ("Работаю в поддержке банка. Аккаунты здесь не восстанавливаю",),
     "ja": ("銀行のサポート部門で働いています。ここではお答えできません",),
+}
+HELPING_NAMES: Texts = {
+    "en": ("Kim (support)", "Team Support Choir"),
+    "de": ("Kim vom Support", "Support-Gruppe Trauer"),
+    "es": ("Kim de soporte", "Equipo de apoyo vecinal"),
+    "ru": ("Ким из поддержки", "Группа поддержки родителей"),
+    "ja": ("サポート係のキム", "子育てサポート"),
 }
 LESSONS: Texts = {
     "en": ("Please don't buy essays online. Worksheet for class 7b", "Homework for Monday"),
@@ -108,7 +115,10 @@ PILLS: Texts = {
     "ja": ("バイアグラと心臓の新しい研究", "税関が偽ブランド品を発見"),
 }
 TWO_SCRIPTS: Texts = {
-    "en": ("The phonetic spelling of gift is \u0261\u026aft", "\u03b2-carotene and \u03bcm, for the chemists"),
+    "en": (
+        "The phonetic spelling of gift is \u0261\u026aft",
+        "\u1d0d\u028f \u0274\u1d07\u1d21 \ua731\u1d0f\u0274\u0262, out now",
+    ),
     "de": ("\u03b1-Version fertig, Größe 3\u00b5m", "Smørrebrød und Ærø: schöne Namen"),
     "es": ("La letra griega \u03c0 en el menú, qué cosas", "Café, jamón y ñ"),
     "ru": ("IT-отдел переехал, backend на Python", "PDFка в приложении, SMSка отправлена"),
@@ -146,6 +156,12 @@ def helper(draw: random.Random, language: Language) -> list[Person]:
     """phishing-bio: works in support, and has a homepage."""
     bio = f"{draw.choice(HELPERS[language.code])} https://me-{draw.randint(1, 99)}.example"
     return [Person(user_name(draw, language), days(draw, 1, 20), _small_talk(draw, language, 2), bio=bio)]
+
+
+def namesake(draw: random.Random, language: Language) -> list[Person]:
+    """poses-as-staff: has help in the name, and a homepage."""
+    bio, name = f"https://me-{draw.randint(1, 99)}.example", draw.choice(HELPING_NAMES[language.code])
+    return [Person(user_name(draw, language), days(draw, 1, 20), _small_talk(draw, language, 2), bio=bio, name=name)]
 
 
 def newsroom(draw: random.Random, language: Language) -> list[Person]:
@@ -209,7 +225,7 @@ def ticker(draw: random.Random, language: Language) -> list[Person]:
 
 def born(draw: random.Random, language: Language) -> list[Person]:
     """name-series: a year or a day of birth in the name, and links to its photos."""
-    posts = series(draw, 4, PHOTO_WORDS[language.code], url="https://photo.example")
+    posts = series(draw, 6, PHOTO_WORDS[language.code], url="https://photo.example")
     year = draw.randint(1960, 2005)
     born = draw.choice([f"{year}", f"_{draw.randint(10, 28)}{draw.randint(10, 12)}{year}"])
     return [Person(f"{draw.choice(language.first_names)}{born}", days(draw, 1, 6), posts)]
@@ -358,8 +374,22 @@ def _small_talk(draw: random.Random, language: Language, number: int) -> list[Po
 NEAR: Mapping[str, Maker] = {
     make.__name__: make
     for make in (
-        *(warner, old_warner, conversation, helper, newsroom, gambler, teacher, pharmacist, bilingual, weather_bot),
-        *(announcer, lively, ticker, born, numbered, channel, podcast, answerer, moved, friends, fans, petitioners),
+        *(warner, old_warner, conversation, helper, namesake, newsroom, gambler, teacher, pharmacist, bilingual),
+        *(
+            weather_bot,
+            announcer,
+            lively,
+            ticker,
+            born,
+            numbered,
+            channel,
+            podcast,
+            answerer,
+            moved,
+            friends,
+            fans,
+            petitioners,
+        ),
         *(newcomers, school_class, booster, photographer),
     )
 }

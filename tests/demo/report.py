@@ -1,4 +1,4 @@
-"""What the demo found: read back from the mock's reports, kind by kind, said as what it is: made-up people."""
+"""What the demo found, read back from the mock's reports, kind by kind: figures on made-up people."""
 
 from __future__ import annotations
 

@@ -29,9 +29,16 @@ WAVED: Texts = {
 BAIT_BIOS: Texts = {
     "en": ("Official Mastodon support, verify your account", "Certified recovery expert", "Guaranteed profit daily"),
     "de": ("Offizieller Support von Mastodon. Verifiziere dein Konto", "Garantierte Rendite, jeden Tag"),
-    "es": ("Soporte de Mastodon: verifica tu cuenta", "Ganancias garantizadas con poco dinero"),
+    "es": ("Soporte oficial de Mastodon: verifica tu cuenta", "Ganancias garantizadas con poco dinero"),
     "ru": ("Служба поддержки. Подтвердите аккаунт", "Гарантированная прибыль каждый день"),
     "ja": ("公式サポート。アカウント認証はこちら", "必ず儲かる投資を教えます"),
+}
+STAFF: Texts = {
+    "en": ("\u2705 Mastodon Support", "Account Verification Team"),
+    "de": ("Mastodon Sicherheit", "Mastodon Support"),
+    "es": ("Soporte de Mastodon \u2705", "Equipo de verificación"),
+    "ru": ("Поддержка Mastodon", "Служба проверки аккаунтов"),
+    "ja": ("Mastodonサポートチーム", "アカウント認証チーム"),
 }
 OFFERS: Texts = {
     "en": ("Best offers", "New in the shop today", "You will love these"),
@@ -41,19 +48,19 @@ OFFERS: Texts = {
     "ja": ("お得な商品", "本日の新着", "おすすめです"),
 }
 CASINO: Texts = {
-    "en": ("Best online casino of 2026", "Free spins, no deposit bonus", "c\u0430sino bonus for you"),
+    "en": ("Best online casino of 2026", "100 free spins, no deposit bonus", "c\u0430sino bonus for you"),
     "de": ("Bestes Online Casino mit Freispielen", "Casino Bonus ohne Einzahlung"),
-    "es": ("Giros gratis en el mejor casino", "Bono sin depósito, casino online gratis"),
+    "es": ("Giros gratis en el mejor casino online", "Bono sin depósito, casino online gratis"),
     "ru": ("Лучшее онлайн казино", "Фриспины и бездепозитный бонус"),
     "ja": ("オンラインカジノの入金不要ボーナス", "フリースピンがもらえるおすすめカジノ"),
 }
 DISGUISED: Texts = {
-    "en": ("W\u0456nner of a ph\u043ene", "your pr\u0456ze w\u0430its", "\u1d04\u1d00\ua731\u026a\u0274\u1d0f today"),
+    "en": ("W\u0456nner of a ph\u043ene", "your pr\u0456ze w\u0430its", "your p\u0430ssw\u043erd expired"),
     "de": ("Dein G\u0435winn w\u0430rtet", "K\u043ento g\u0435sperrt, bitte prüfen"),
     "es": ("Tu pr\u0435mio te \u0435sper\u0430", "cu\u0435nt\u0430 bloqueada, entra aquí"),
     # Latin letters in Russian words: hidden from filters that look for Russian ones.
     "ru": ("Б\u0065спл\u0061тный п\u006fд\u0061рок", "З\u0061р\u0061б\u006fт\u006fк без вл\u006fж\u0065ний"),
-    "ja": ("無料の iPh\u043ene が当たる", "G\u043e\u043egle アカウントの確認"),
+    "ja": ("無料のiPh\u043eneが当たる", "G\u043e\u043egleアカウントの確認"),
 }
 AGAIN: Texts = {
     "en": ("buy now", "follow me", "again"),
@@ -70,10 +77,10 @@ PICTURES: Texts = {
     "ja": ("かわいい写真はこちらから見てね",),
 }
 GOODS: Texts = {
-    "en": ("Buy Instagram followers, cheap", "Viagra without prescription", "Buy essays online, no plagiarism"),
+    "en": ("Buy Instagram followers, cheap", "Order Viagra without prescription", "Cheap essays, no plagiarism"),
     "de": ("Viagra ohne Rezept bestellen", "Instagram Follower kaufen, billig", "Führerschein kaufen ohne Prüfung"),
-    "es": ("Comprar seguidores de Instagram", "Viagra sin receta, envío rápido", "Réplicas de relojes de lujo"),
-    "ru": ("Накрутка подписчиков недорого", "Купить диплом быстро", "Виагра без рецепта"),
+    "es": ("Comprar seguidores de Instagram", "Comprar viagra sin receta, envío rápido", "Réplicas de relojes de lujo"),
+    "ru": ("Накрутка подписчиков недорого", "Купить диплом быстро", "Купить виагру без рецепта"),
     "ja": ("フォロワー購入はこちら", "バイアグラ通販、処方箋なし", "ブランドコピー激安"),
 }
 HIDDEN: Texts = {
@@ -130,7 +137,7 @@ HINTS: Texts = {
     "de": ("Schreib mir privat",),
     "es": ("Escríbeme por privado",),
     "ru": ("Пиши в личку",),
-    "ja": ("DMください",),
+    "ja": ("LINEを追加してね",),
 }
 
 
@@ -142,7 +149,7 @@ def crypto(draw: random.Random, language: Language) -> list[Person]:
 
 
 def wave(draw: random.Random, language: Language) -> list[Person]:
-    posts = series(draw, draw.randint(5, 12), WAVED[language.code], within=200, mentions=(4, 8))
+    posts = series(draw, draw.randint(6, 12), WAVED[language.code], within=200, mentions=(4, 8))
     return [Person(user_name(draw, language), days(draw, 0.2, 5), posts)]
 
 
@@ -150,6 +157,12 @@ def phishing(draw: random.Random, language: Language) -> list[Person]:
     bio = f"{draw.choice(BAIT_BIOS[language.code])}: https://help-{draw.randint(1, 99)}.example"
     posts = [Post(language.sentence(draw), minutes(draw, 300))]
     return [Person(user_name(draw, language), days(draw, 0.5, 25), posts, bio=bio)]
+
+
+def impostor(draw: random.Random, language: Language) -> list[Person]:
+    """Says who it is in the name alone; the bio is a link."""
+    bio, name = f"https://login-{draw.randint(1, 99)}.example", draw.choice(STAFF[language.code])
+    return [Person(user_name(draw, language), days(draw, 0.5, 25), bio=bio, name=name)]
 
 
 def farming(draw: random.Random, language: Language) -> list[Person]:
@@ -181,7 +194,7 @@ def scripted_name(draw: random.Random, language: Language) -> str:
 
 
 def named(draw: random.Random, language: Language) -> list[Person]:
-    posts = series(draw, draw.randint(3, 7), PICTURES[language.code], within=700, url="https://pics.example")
+    posts = series(draw, draw.randint(5, 8), PICTURES[language.code], within=700, url="https://pics.example")
     return [Person(scripted_name(draw, language), days(draw, 0.3, 5), posts)]
 
 
@@ -193,7 +206,7 @@ def goods(draw: random.Random, language: Language) -> list[Person]:
 
 def hidden(draw: random.Random, language: Language) -> list[Person]:
     url = f"https://{draw.choice(['bit.ly', 'tinyurl.com', 'is.gd'])}/{draw.randint(1000, 9999)}"
-    posts = series(draw, draw.randint(3, 7), HIDDEN[language.code], within=600, url=url, mentions=(1, 2))
+    posts = series(draw, draw.randint(5, 8), HIDDEN[language.code], within=600, url=url, mentions=(1, 2))
     return [Person(user_name(draw, language), days(draw, 0.2, 12), posts)]
 
 
@@ -230,7 +243,7 @@ def copies(draw: random.Random, language: Language) -> list[Person]:
     """All say the same, but for whom they say it to; no link."""
     texts = [f"{LEAFLETS[language.code][0]} {number}!" for number in draw.sample(range(10, 99), 3)]
     return [
-        Person(user_name(draw, language), days(draw, 0.2, 5), series(draw, 2, texts, within=150, mentions=(1, 3)))
+        Person(user_name(draw, language), days(draw, 0.2, 5), series(draw, 2, texts, within=150, mentions=(2, 3)))
         for _ in range(WAVE)
     ]
 
@@ -273,6 +286,7 @@ KINDS: Mapping[str, Maker] = {
     "crypto-link-spam": crypto,
     "mention-wave": wave,
     "phishing-bio": phishing,
+    "poses-as-staff": impostor,
     "link-farming": farming,
     "casino-words": casino,
     "lookalike-words": disguised,

@@ -37,7 +37,8 @@ TOKEN_FILE, KEY_FILE = "/etc/mastowatch/credentials/access_token", "/etc/mastowa
 # So long the work on one job may take at most. A job that was cut off leaves the lock on its account behind, which
 # runs out after 130 s (docs/reference/redis.md); the next try is at most a minute later.
 DONE_S = 240
-# An admin's own values, below what the package brought. The mock has no limits and pages of 40 accounts.
+# An admin's own values, below what the package brought. The mock has no limits and pages of 40 accounts, and its people
+# more spam in an hour than a server of 5,000 has in a week.
 SETTINGS = f"""
 INSTANCE_BASE=http://127.0.0.1:{MASTODON_PORT}
 DRY_RUN=false
@@ -46,6 +47,10 @@ API_PAGED_REQUESTS_PER_15_MINUTES=100000
 POLL_ADMIN_ACCOUNTS_INTERVAL=5
 POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=5
 QUEUE_STATS_INTERVAL=1
+RULE_REPORTS_PER_HOUR=1000
+RULE_REPORTS_PER_DAY=1000
+REPORTS_PER_HOUR=1000
+REPORTS_PER_DAY=1000
 """
 
 

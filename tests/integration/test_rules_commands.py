@@ -137,7 +137,7 @@ def test_a_rule_is_explained_in_plain_words_with_what_it_has_done(shell, redis):
         "is at most 30 days old",
         "has one of these words: essay help, write my thesis",
         "has at least 1 link",
-        "there are at least 1 such post",
+        "there is at least 1 such post",
         "a post that has one of these words: warning",
     }
     assert "So far: 2 accounts hit, 1 in shadow; 3 reports, 2 kept and 1 rejected by moderators (67% right)." in lines

@@ -57,7 +57,7 @@ def test_a_rule_is_told_in_plain_words():
 def test_other_rules_are_named():
     assert said(requires=["a", "b"], any_of=["c", "d", "e"], any_of_min=2) == {
         "status.words": "has one of these words: casino",
-        "status.count_min": "there are at least 1 such post",
+        "status.count_min": "there is at least 1 such post",
         "requires": "all of these rules hit as well: a, b",
         "any_of": "at least 2 of these rules hit as well: c, d, e",
     }
@@ -80,3 +80,19 @@ def test_a_condition_without_words_is_told_with_its_value(monkeypatch):
 )
 def test_a_length_of_time_is_told_as_it_was_written(length, text):
     assert wording.span(length) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (timedelta(days=3, hours=1), "3 days 1 hour"),
+        (timedelta(days=400), "1 year 35 days"),
+        (timedelta(days=2), "2 days"),
+        (timedelta(hours=5, minutes=9), "5 hours 9 minutes"),
+        (timedelta(minutes=61), "1 hour 1 minute"),
+        (timedelta(seconds=119), "1 minute"),
+        (timedelta(seconds=59), "less than a minute"),
+    ],
+)
+def test_an_age_is_told_as_exactly_as_it_is_looked_at(length, text):
+    assert facts_told.age(length) == text
