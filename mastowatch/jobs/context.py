@@ -32,6 +32,7 @@ from mastowatch.adapters import (
     rule_files,
 )
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
@@ -71,6 +72,7 @@ class Context:
     rule_switches: store.RuleSwitches
     quotas: store.Quotas
     held: store.Held
+    actions: store.AccountActions
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -254,6 +256,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),
+        actions=RedisAccountActions(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
-from mastowatch.jobs import campaigns, guarding, polling, reporting
+from mastowatch.jobs import campaigns, enforcing, guarding, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -87,7 +87,8 @@ def _judgement(
         dry_run=settings.dry_run,
     )
     decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
-    return Judgement(account, statuses, verdict, decision)
+    action = enforcing.announce(context, account, verdict, decision)
+    return Judgement(account, statuses, verdict, decision, action)
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:

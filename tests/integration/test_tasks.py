@@ -12,6 +12,7 @@ from rq.job import Retry
 
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_handed_on import RedisHandedOn
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
@@ -84,6 +85,7 @@ class World:
             rule_switches=RedisRuleSwitches(redis),
             quotas=RedisQuotas(redis),
             held=RedisHeld(redis),
+            actions=RedisAccountActions(redis),
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
