@@ -354,9 +354,7 @@ def test_a_death_at_any_step_takes_the_measure_exactly_once(redis, server, what,
 
 @pytest.mark.parametrize(("what", "methods", "at"), [*STEPS, *POSTS])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_death_whose_job_is_not_tried_again_is_seen_to_by_the_recurring_one(
-    redis, server, what, methods, at, after
-):
+def test_a_death_whose_job_is_not_tried_again_is_seen_to_by_the_recurring_one(redis, server, what, methods, at, after):
     world = enforced(redis, server)
     alive = dying(world, what, methods, at, after=after)
     with pytest.raises(Killed):
