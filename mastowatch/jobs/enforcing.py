@@ -227,17 +227,11 @@ def _moved(context: Context, action: AccountAction, state: ActionState) -> Accou
 
 def _end(context: Context, action: AccountAction, state: ActionState, why: str) -> bool:
     _exchange(context, action, replace(action, state=state, changed_at=context.clock(), why=why))
+    who, measure, undone = action.account_id, action.measure, state == "undone"
     if state == "failed":
-        event(log, logging.WARNING, "action_failed", account_id=action.account_id, measure=action.measure, why=why)
+        event(log, logging.WARNING, "action_failed", account_id=who, measure=measure, why=why)
     else:
-        event(
-            log,
-            logging.INFO,
-            "action_undone" if state == "undone" else "action_left",
-            account_id=action.account_id,
-            measure=action.measure,
-            why=why,
-        )
+        event(log, logging.INFO, "action_undone" if undone else "action_left", account_id=who, measure=measure, why=why)
     _audit(context, action, "undone", state, why)
     return True
 
