@@ -22,6 +22,7 @@ RULES_DROPPED = "rules_dropped"
 ALERTS_SENT = "alerts_sent"
 ACTIONS_TAKEN = "actions_taken"
 ACTIONS_UNDONE = "actions_undone"
+REPORTS_ANNOTATED = "reports_annotated"
 DEFERRED = "jobs_deferred"
 # Webhooks by what came of them: led to a job; told of work that waits already; came again; held a post that is not
 # for everybody; held no work; were no event of Mastodon's; had no valid signature; could not be taken in yet.

@@ -16,7 +16,7 @@ from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
-from mastowatch.jobs import alerts, enforcing, judging, polling, timeline
+from mastowatch.jobs import alerts, annotating, enforcing, judging, polling, timeline
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
@@ -143,6 +143,12 @@ def undo_expired_actions() -> Result:
         return {"settled": enforcing.undo_expired(contexts.current())}
     except (Stopped, Deferred) as error:
         return {"ended": str(error)}
+
+
+@_may_wait
+def annotate_report(report_id: str) -> Result:
+    """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
+    return annotating.annotate(contexts.current(), report_id)
 
 
 def record_queue_stats() -> Result:
