@@ -209,7 +209,7 @@ def run(*, windows: int = 4, latency_s: float = 0.02) -> Figures:
             wait(lambda: redis.scard("rq:workers") == WORKERS and small.connections, 120)
             with Traffic(small, Jobs(redis, Settings())) as traffic:
                 token = strict.throttles[0]
-                begun = max(token.counts, default=0)
+                begun = int(time.time() // SHORT_S)
                 wait(lambda: max(token.counts, default=0) > begun + windows // 2, 120)
                 small.hang_up()  # a break of the stream, too
                 wait(lambda: max(token.counts) > begun + windows, 120)
