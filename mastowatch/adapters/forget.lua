@@ -20,6 +20,7 @@ local TASKS = {
   analyze_and_maybe_report = true,
   judge_again = true,
   process_new_status = true,
+  annotate_report = true,
   process_new_statuses = true,
   poll_public_timeline = true,
   record_queue_stats = true,

@@ -148,7 +148,7 @@ def undo_expired_actions() -> Result:
 @_may_wait
 def annotate_report(report_id: str) -> Result:
     """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
-    return annotating.annotate(contexts.current(), report_id)
+    return annotating.annotate(_at_hand(), report_id)
 
 
 def record_queue_stats() -> Result:

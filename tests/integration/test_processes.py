@@ -141,7 +141,7 @@ def start(tmp_path: Path) -> Iterator:
         unit.socket.close()
 
 
-@pytest.mark.parametrize("command", ["worker", "scheduler", "api", "dashboard"])
+@pytest.mark.parametrize("command", ["worker", "scheduler", "stream", "api", "dashboard"])
 def test_each_process_is_ready_feeds_the_watchdog_and_stops_cleanly(start, redis, redis_server, command):
     binds = {"API_BIND": f"127.0.0.1:{free_port()}", "DASHBOARD_BIND": f"127.0.0.1:{free_port()}"}
     unit = start(redis_server, command, **binds)
