@@ -24,6 +24,8 @@ ACTIONS_TAKEN = "actions_taken"
 ACTIONS_UNDONE = "actions_undone"
 REPORTS_ANNOTATED = "reports_annotated"
 DEFERRED = "jobs_deferred"
+REPORTS_KEPT = "reports_kept"
+REPORTS_REJECTED = "reports_rejected"
 # Webhooks by what came of them: led to a job; told of work that waits already; came again; held a post that is not
 # for everybody; held no work; were no event of Mastodon's; had no valid signature; could not be taken in yet.
 WEBHOOKS_QUEUED = "webhooks_queued"

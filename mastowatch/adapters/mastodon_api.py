@@ -57,6 +57,7 @@ _PAGING = frozenset({"page", "max_id", "min_id", "since_id"})
 # What each endpoint needs, for people who made the token by hand.
 _NEEDS: Mapping[str, str] = {
     "accounts/verify_credentials": "the scope read:accounts",
+    "accounts/lookup": "the scope read:accounts",
     "accounts/statuses": "the scope read:statuses",
     "accounts/followers": "the scope read:accounts",
     "admin/accounts": "the scope admin:read:accounts, and its account a role with the right manage_users",
@@ -145,6 +146,12 @@ class MastodonApi:
         endpoint = "admin/accounts"
         found = self._get(endpoint, f"/api/v1/admin/accounts/{_id(account_id)}")
         return parsing.admin_account(_shaped(endpoint, found, Mapping), self._now())
+
+    def account_id(self, acct: str) -> str:
+        """See the port."""
+        endpoint = "accounts/lookup"
+        found = _shaped(endpoint, self._get(endpoint, "/api/v1/accounts/lookup", acct=acct), Mapping)
+        return str(found.get("id") or "")
 
     def followed_locally(self, account_id: str) -> bool:
         """See the port. Without a cursor, so not in the paging family; no name is kept."""

@@ -98,6 +98,12 @@ class MemoryMastodon:
         self._ask()
         return _found(self.accounts.get(account_id), f"account {account_id}")
 
+    def account_id(self, acct: str) -> str:
+        """See the port."""
+        self._ask()
+        named = (one.id for one in self.accounts.values() if one.acct.lower() == acct.lower() and not one.suspended)
+        return _found(next(named, None), f"account {acct}")
+
     def followed_locally(self, account_id: str) -> bool:
         """See the port."""
         self._ask()

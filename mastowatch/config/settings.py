@@ -236,6 +236,21 @@ class Settings(BaseModel):
     queue_stats_interval: int = _setting(
         60, _SECONDS.format(1, 86400), "Time between two points of the queues' history.", ge=1, le=86400
     )
+    recent_posts_max: int = _setting(
+        20000,
+        "a whole number, 0 to 10000000",
+        "Public and unlisted posts kept of the accounts judged of late, to try new rules on; 0 keeps none.",
+        ge=0,
+        le=10000000,
+    )
+    recent_posts_days: int = _setting(14, "a number of days, 1 to 365", "So long they are kept at most.", ge=1, le=365)
+    report_outcomes_interval: int = _setting(
+        600,
+        _SECONDS.format(60, 86400),
+        "Time between two looks at what moderators made of the reports.",
+        ge=60,
+        le=86400,
+    )
     poll_public_timeline_interval: int = _setting(
         60,
         "0 (never) or a whole number of seconds, 1 to 86400",

@@ -24,6 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import (
+    memory_campaigns,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
@@ -34,7 +35,9 @@ from mastowatch.adapters import (
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -77,6 +80,8 @@ class Context:
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
@@ -222,6 +227,16 @@ def read_rule_documents(
     return documents, lists, [*errors, *more]
 
 
+def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as its name and its TOML document; raises RuleError."""
+    return rule_files.read_rule(path)
+
+
+def fresh_campaigns() -> store.Campaigns:
+    """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
+    return memory_campaigns.MemoryCampaigns()
+
+
 def stamp_of_rules(directory: Path) -> object:
     """Return what changes with any rule file or list in ``directory``, without reading them."""
     return rule_files.stamp(directory)
@@ -261,6 +276,8 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        posts=_posts(settings, redis),
+        rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
         alerts=alerts(loaded),
@@ -314,6 +331,8 @@ class View:
     audit: store.Audit
     tally: store.Tally
     history: store.History
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     budget: Budget
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -332,9 +351,15 @@ def view(loaded: Loaded, redis: Redis) -> View:
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        posts=_posts(loaded.settings, redis),
+        rule_stats=RedisRuleStats(redis),
         budget=_budget(loaded.settings, redis),
         settings=loaded.settings,
     )
+
+
+def _posts(settings: Settings, redis: Redis) -> RedisRecentPosts:
+    return RedisRecentPosts(redis, at_most=settings.recent_posts_max, days=settings.recent_posts_days)
 
 
 def _budget(settings: Settings, redis: Redis) -> Budget:

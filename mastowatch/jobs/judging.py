@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
-from mastowatch.jobs import campaigns, enforcing, guarding, polling, reporting
+from mastowatch.jobs import campaigns, enforcing, guarding, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -60,7 +60,10 @@ def _decide_and(act: Act, context: Context, account: Account, statuses: tuple[St
     seen = campaigns.note(context, account, statuses, now)
     for _ in range(_ROUNDS_MAX):
         with suppress(RuleDropped):
-            return act(context, _judgement(context, account, statuses, now, seen))
+            judgement = _judgement(context, account, statuses, now, seen)
+            case = act(context, judgement)
+            learning.note(context, judgement, case)
+            return case
     raise AccountBusy("its rules are dropped and re-armed all the time", context.clock() + _BUSY_S)
 
 

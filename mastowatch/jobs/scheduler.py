@@ -25,6 +25,7 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
         tasks.poll_admin_accounts_local: settings.poll_admin_accounts_local_interval,
         tasks.poll_public_timeline: settings.poll_public_timeline_interval,
         tasks.record_queue_stats: settings.queue_stats_interval,
+        tasks.read_report_outcomes: settings.report_outcomes_interval,
         tasks.send_alerts: ALERTS_EVERY_S,
         tasks.undo_expired_actions: UNDO_EVERY_S,
     }

@@ -16,7 +16,7 @@ from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
-from mastowatch.jobs import alerts, annotating, enforcing, judging, polling, timeline
+from mastowatch.jobs import alerts, annotating, enforcing, judging, outcomes, polling, timeline
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
@@ -163,3 +163,11 @@ def record_queue_stats() -> Result:
         for one in facts
     )
     return {"queues": len(facts), "depth": sum(one.depth for one in facts)}
+
+
+def read_report_outcomes() -> Result:
+    """Read what moderators made of the reports, and drop rules that were wrong too often."""
+    try:
+        return {**outcomes.read(contexts.current()).as_result()}
+    except Stopped as error:
+        return {"ended": str(error)}

@@ -49,6 +49,10 @@ class Mastodon(Protocol):
         """Return one account with its role and moderation state."""
         ...
 
+    def account_id(self, acct: str) -> str:
+        """Return the id of the account called ``acct``, ``name`` or ``name@domain``; one this server knows already."""
+        ...
+
     def followed_locally(self, account_id: str) -> bool:
         """Return whether an account of this server is among the 80 newest followers that the server tells of."""
         ...

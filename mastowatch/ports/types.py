@@ -106,6 +106,70 @@ class AccountPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """An account with its posts as they were when it was judged, ``at`` (epoch seconds)."""
+
+    account: Account
+    statuses: tuple[Status, ...]
+    at: float
+
+
+# What became of a report: moderators acted on it, closed it without, or it can't be told any more.
+Outcome = Literal["kept", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds.
+
+    ``status_id`` is the first of the attached posts, "" where none was attached.
+    """
+
+    report_id: str
+    account_id: str
+    rule_ids: tuple[str, ...]
+    filed_at: float
+    status_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What a rule has done so far. ``hits`` and ``shadow_hits`` are different accounts, with 1 % of error or less.
+
+    ``kept`` and ``rejected`` are reports that moderators decided on; those ``_since`` were filed after ``since``, when
+    the rule was last re-armed. Times are epoch seconds, 0 for never.
+    """
+
+    rule_id: str
+    hits: int = 0
+    shadow_hits: int = 0
+    reports: int = 0
+    kept: int = 0
+    rejected: int = 0
+    last_hit_at: float = 0.0
+    since: float = 0.0
+    kept_since: int = 0
+    rejected_since: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Which part of the decided reports was kept; None before the first decision."""
+        return _share(self.kept, self.rejected)
+
+    def decided_since(self, rearmed_at: float) -> int:
+        """Return how many reports filed after ``rearmed_at`` were decided on."""
+        return self.kept_since + self.rejected_since if self.since == rearmed_at else 0
+
+    def precision_since(self, rearmed_at: float) -> float | None:
+        """Return the precision of the reports filed after ``rearmed_at``; None where none was decided on."""
+        return _share(self.kept_since, self.rejected_since) if self.since == rearmed_at else None
+
+
+def _share(kept: int, rejected: int) -> float | None:
+    return kept / (kept + rejected) if kept + rejected else None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRequest:
     """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
 

@@ -16,7 +16,9 @@ from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
@@ -91,6 +93,8 @@ class World:
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            posts=RedisRecentPosts(redis),
+            rule_stats=RedisRuleStats(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
             handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
