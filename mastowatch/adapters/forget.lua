@@ -21,6 +21,7 @@ local TASKS = {
   judge_again = true,
   read_report_outcomes = true,
   process_new_status = true,
+  annotate_report = true,
   process_new_statuses = true,
   poll_public_timeline = true,
   record_queue_stats = true,

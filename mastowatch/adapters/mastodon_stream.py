@@ -71,7 +71,7 @@ class MastodonStream:
     @property
     def is_open(self) -> bool:
         """See the port."""
-        return self._open and self._end is None
+        return self._open and self.end is None
 
     @property
     def end(self) -> StreamEnd | None:

@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_worker)
     one = commands.add_parser("scheduler", help="put recurring jobs on the queues", parents=[config])
     one.set_defaults(run=_scheduler)
+    one = commands.add_parser(
+        "stream", help="read the public stream of posts, and hand on those worth a look", parents=[config]
+    )
+    one.set_defaults(run=_stream)
     one = commands.add_parser("api", help="serve the /jobs API", parents=[config])
     one.set_defaults(run=_api)
     one = commands.add_parser("dashboard", help="serve the pages", parents=[config])
@@ -181,6 +185,14 @@ def _scheduler(sources: Sources, arguments: argparse.Namespace) -> int:
 
     del arguments
     scheduler.run(_load_for_process(sources))
+    return 0
+
+
+def _stream(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.processes import stream
+
+    del arguments
+    stream.run(_load_for_process(sources))
     return 0
 
 

@@ -27,6 +27,8 @@ COUNTERS: Mapping[str, str] = {
     metrics.REPORTS_HELD: "Reports held back",
     metrics.WATCHED: "Accounts watched",
     metrics.EXEMPT: "Exempt by policy",
+    metrics.WEBHOOKS_QUEUED: "Webhooks turned into jobs",
+    metrics.WEBHOOKS_REFUSED: "Webhooks refused",
     metrics.DEFERRED: "Jobs that waited",
 }
 
