@@ -16,7 +16,7 @@ from redis import Redis
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
 
-CLAIM_TTL_S = 90 * 86400  # an account is reported at most once within this time
+CLAIM_TTL_S = 90 * 86400  # after this, Mastodon alone knows what was reported
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000

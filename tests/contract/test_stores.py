@@ -6,11 +6,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from mastowatch.adapters import memory_store, redis_store
 from mastowatch.errors import StoreUnavailable
 from mastowatch.ports.types import Case, CaseReason, QueuePoint
-from tests.redis_server import nowhere
+from tests.redis_server import nowhere, running_redis
 
 NOW = 1_767_268_800.125  # 2026-01-01 12:00 UTC
 CASE = Case("1", "a@x.example", "https://x.example/@a", "report", 7.0, 0.0, "filed", "why", NOW, (), "9", "m", ("5",))
@@ -94,6 +95,46 @@ def test_a_report_is_recorded_whole_even_where_its_claim_was_lost(make):
     fresh.filed(replace(sent, account_id="9"), "77", NOW + 1)
     assert fresh.get("9") == fresh.plan("9", "bbbb", NOW + 2)
     assert (fresh.get("9").state, fresh.get("9").marker, fresh.get("9").report_id) == ("filed", "aaaa", "77")
+
+
+def test_a_claim_of_the_next_generation_keeps_all_of_its_fields(make):
+    claims = make("Claims")
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW, rules=("one", "two"), reported_at=NOW)
+    claims.filed(first, "77", NOW + 1)
+    filed = claims.get("1")
+    assert filed == replace(first, state="filed", report_id="77", changed_at=NOW + 1)
+    second = send(claims, filed, "worker", NOW + 2, marker="bbbb", generation=2, report_id="", rules=())
+    assert second == claims.get("1")
+    assert (second.marker, second.generation, second.report_id, second.rules) == ("bbbb", 2, "", ())
+
+
+def test_a_late_answer_to_an_earlier_report_does_not_undo_the_claim_to_a_later_one(make):
+    claims = make("Claims")
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    second = send(claims, first, "worker-2", NOW + 60, marker="bbbb", generation=2)
+    claims.filed(first, "77", NOW + 61)
+    assert claims.get("1") == second
+    claims.filed(second, "78", NOW + 62)
+    assert claims.get("1").report_id == "78"
+
+
+def test_a_store_that_was_never_restarted_is_steady_since_ever(make):
+    claims = make("Claims")
+    assert claims.steady_since(NOW) == claims.steady_since(NOW + 60) == 0.0
+
+
+def test_after_a_restart_of_redis_nothing_is_sent_before_it_was_noticed(tmp_path):
+    with running_redis(tmp_path) as process, Redis.from_url(process.url) as redis:
+        claims = redis_store.RedisClaims(redis)
+        planned = claims.plan("1", "aaaa", NOW)
+        sending = replace(planned, state="sent")
+        assert claims.steady_since(NOW) == 0.0
+        redis.save()
+        process.kill()
+        process.start()
+        assert claims.send(planned, sending) is None
+        assert claims.steady_since(NOW + 10) == claims.steady_since(NOW + 20) == NOW + 10
+        assert claims.send(planned, sending) == sending
 
 
 def test_a_cursor_is_kept_until_it_is_cleared(make):

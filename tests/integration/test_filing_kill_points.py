@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ class Between:
     deed: str = ""
     victim: Any = None
     done: list[str] = field(default_factory=list)
+    let_in: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, app: Any) -> Callable[..., Any]:
         async def between(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -64,10 +66,12 @@ class Between:
         elif deed == "lose the answer":
             await app(scope, receive, _nowhere)
             await asyncio.sleep(TIMEOUT_S * 2)
-        elif deed == "arrive late":
+        elif deed == "hold back":
+            # Long after its client has given up.
             body = await _read(receive)
-            await asyncio.sleep(TIMEOUT_S * 1.6)
+            await asyncio.to_thread(self.let_in.wait)
             await app(scope, _said(body), _nowhere)
+            self.done.append("let in")
         elif deed == "fail after":
             await app(scope, receive, _nowhere)
             await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"2")]})
@@ -123,6 +127,7 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(redis: Redis, redis_server: str, server: MockMastodon, credentials: Path, between: Between) -> Place:
     between.deed, between.done = "", []
+    between.let_in.clear()
     return Place(redis_server, server.url, credentials)
 
 
@@ -157,6 +162,12 @@ class Spammer:
 def unlock(redis: Redis) -> None:
     for key in redis.scan_iter("mastowatch:lock:account:*"):
         redis.delete(key)
+
+
+def looked_up(server: MockMastodon, spammer: Spammer) -> int:
+    """Return how often the bot's reports on it were asked for, open and resolved."""
+    asked = [one for one in server.asked if one.query.get("target_account_id") == [spammer.id]]
+    return sum("resolved" in one.query for one in asked)
 
 
 def claim(redis: Redis, spammer: Spammer) -> dict[str, str]:
@@ -212,12 +223,24 @@ def test_a_worker_killed_while_its_report_is_on_the_wire_leads_to_one_report(red
     assert spammer.reports() == [True]
 
 
-@pytest.mark.parametrize("deed", ["lose the answer", "arrive late", "fail after", "fail before"])
+@pytest.mark.parametrize("deed", ["lose the answer", "fail after", "fail before"])
 def test_an_answer_that_is_lost_or_wrong_leads_to_one_report(place, server, between, deed):
     spammer = Spammer(server)
     between.deed = deed
     assert place.run(spammer.id) == 0
     assert between.done == [deed]
+    assert spammer.reports() == [True]
+
+
+def test_a_report_that_arrives_after_it_was_looked_for_is_not_filed_again(place, server, between):
+    spammer = Spammer(server)
+    between.deed = "hold back"
+    worker = replace(place, settle_s=4.0).start(spammer.id)
+    _wait(lambda: looked_up(server, spammer) == 2)
+    between.let_in.set()
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert between.done == ["hold back", "let in"]
     assert spammer.reports() == [True]
 
 
@@ -291,20 +314,25 @@ def test_a_redis_that_lost_everything_leads_to_no_second_report(redis, place, se
 
 def test_a_report_under_way_while_redis_is_restored_is_not_filed_again(place, server, own_redis, between):
     """Its claim is lost and it is not there yet: only waiting tells."""
-    place = replace(place, redis_url=own_redis.url, settle_s=2.0)
+    place = replace(place, redis_url=own_redis.url, settle_s=4.0)
     spammer = Spammer(server)
     with Redis.from_url(own_redis.url) as redis:
         place.run(Spammer(server).id)
         redis.save()
-        between.deed, between.done = "arrive late", []
+        between.deed, between.done = "hold back", []
         first = place.start(spammer.id)
-        _wait(lambda: claim(redis, spammer).get("state") == "sent")
+        _wait(lambda: between.done == ["hold back"])
         first.kill()
+        first.join(60)
         restore(own_redis)
-        unlock(redis)
-        assert place.run(spammer.id) == 0
+        assert claim(redis, spammer) == {}
+        second = place.start(spammer.id)
+        _wait(lambda: looked_up(server, spammer) == 2)
+        between.let_in.set()
+        second.join(60)
+        assert second.exitcode == 0
+        assert between.done == ["hold back", "let in"]
         assert spammer.reports() == [True]
-        first.join(10)
 
 
 def _wait(condition: Callable[[], bool]) -> None:
