@@ -1,5 +1,6 @@
 """What tests of rules are made of: a small rule that is whole, and a way to judge an example by it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from mastowatch.domain import examples
@@ -35,7 +36,9 @@ def seen(**example: Any) -> tuple[Account, tuple[Status, ...]]:
     return examples.build(example, file="test", table="example")
 
 
-def judged(rules: RuleSet, **example: Any) -> Verdict:
+def judged(rules: RuleSet, *, shadowed: Collection[str] = (), **example: Any) -> Verdict:
     """Return the verdict on an example, watched from 2 and reported from 5."""
     account, statuses = seen(**example)
-    return rules.judge(account, statuses, examples.NOW, watch_at=2, report_at=5)
+    others = tuple(f"other{number}" for number in range(1, example.get("campaign_accounts", 1)))
+    campaigns = dict.fromkeys(rules.sightings(account, statuses, examples.NOW), others)
+    return rules.judge(account, statuses, examples.NOW, watch_at=2, report_at=5, campaigns=campaigns, shadowed=shadowed)

@@ -18,9 +18,17 @@ from redis.exceptions import RedisError
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
 from mastowatch.ports.mastodon import Purpose
 
-# How much of a family each kind of work may use up. The sweep can always wait for the next window; a poll leaves
-# room for judging what it and the webhooks found; judging leaves room for filing, which has the last word.
-SHARES: Mapping[Purpose, float] = {"sweep": 0.5, "poll": 0.8, "judge": 0.95, "report": 1.0}
+# How much of a family each kind of work may use up. The sweep can always wait for the next window; a poll, and a look
+# at the timeline, leave room for judging what they found; judging leaves room for what webhooks bring, so that this
+# never waits behind a backlog; and that leaves room for filing, which has the last word.
+SHARES: Mapping[Purpose, float] = {
+    "sweep": 0.5,
+    "timeline": 0.6,
+    "poll": 0.7,
+    "judge": 0.8,
+    "webhook": 0.95,
+    "report": 1.0,
+}
 
 # The one limit of Mastodon's that no other throttle has, so a header that names it speaks of the user family.
 _USER_LIMIT = 1500
@@ -58,6 +66,10 @@ end
 """
 
 
+# Lengths of the server's windows.
+SHORT_S, LONG_S = 300, 900
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """A throttle of the server: at most ``limit`` requests in each window of ``window_s`` seconds."""
@@ -93,10 +105,10 @@ class Budget:
     ) -> None:
         self._redis, self._clock = redis, clock
         self.families = (
-            Family("token", per_5_min, 300),
+            Family("token", per_5_min, SHORT_S),
             # Over all tokens of one user: five times what one token may do.
-            Family("user", per_5_min * 5, 300),
-            Family("paging", paged_per_15_min, 900, paged_only=True),
+            Family("user", per_5_min * 5, SHORT_S),
+            Family("paging", paged_per_15_min, LONG_S, paged_only=True),
         )
         self._take = redis.register_script(_TAKE)
         self._raise = redis.register_script(_RAISE)

@@ -14,6 +14,7 @@ class MemoryRuleSwitches:
     def __init__(self) -> None:
         self._dropped: dict[str, Dropped] = {}
         self._rearmed: dict[str, float] = {}
+        self._told: dict[str, float] = {}
         self._lock = Lock()
 
     def shadowed(self) -> Mapping[str, Dropped]:
@@ -42,3 +43,12 @@ class MemoryRuleSwitches:
     def rearmed_at(self, rule_id: str) -> float:
         """See the port."""
         return self._rearmed.get(rule_id, 0.0)
+
+    def untold(self) -> tuple[Dropped, ...]:
+        """See the port."""
+        with self._lock:
+            return tuple(one for one in self._dropped.values() if self._told.get(one.rule_id) != one.at)
+
+    def told(self, dropped: Dropped) -> None:
+        """See the port."""
+        self._told[dropped.rule_id] = dropped.at

@@ -8,19 +8,19 @@ from typing import Any
 
 from redis import Redis
 
-from mastowatch.adapters.redis_common import InRedis, ours, text
+from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import EVERY_RULE, Dropped, DroppedBy
 
 WHY_MAX = 300
 
 
 class RedisRuleSwitches(InRedis):
-    """``mastowatch:rules:dropped`` (JSON by rule id) and ``mastowatch:rules:rearmed`` (when, by rule id).
+    """``mastowatch:rules:dropped`` (JSON by rule id), and when each was last re-armed and told of.
 
-    Both are bounded by the rules there are and were.
+    All are bounded by the rules there are and were.
     """
 
-    DROPPED, REARMED = "mastowatch:rules:dropped", "mastowatch:rules:rearmed"
+    DROPPED, REARMED, TOLD = "mastowatch:rules:dropped", "mastowatch:rules:rearmed", "mastowatch:rules:told"
 
     # Dropping it and noting when are one step each, so that the two never disagree.
     _REARM = """
@@ -60,6 +60,19 @@ class RedisRuleSwitches(InRedis):
     def rearmed_at(self, rule_id: str) -> float:
         """See the port."""
         return float(self._redis.hget(self.REARMED, rule_id) or 0)
+
+    @ours
+    def untold(self) -> tuple[Dropped, ...]:
+        """See the port."""
+        found = {text(key): raw for key, raw in self._redis.hgetall(self.DROPPED).items()}
+        told = texts(self._redis.hgetall(self.TOLD))
+        dropped = (_dropped(rule_id, raw) for rule_id, raw in found.items())
+        return tuple(one for one in dropped if told.get(one.rule_id) != repr(one.at))
+
+    @ours
+    def told(self, dropped: Dropped) -> None:
+        """See the port."""
+        self._redis.hset(self.TOLD, dropped.rule_id, repr(dropped.at))
 
 
 def _dropped(rule_id: str, raw: Any) -> Dropped:  # noqa: ANN401 -- redis-py gives bytes or str

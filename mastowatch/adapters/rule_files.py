@@ -1,8 +1,10 @@
-"""Reads a directory of rule files into (file name, TOML document) pairs, in the order of their names."""
+"""Reads a directory of rule files into (file name, TOML document) pairs, and the lists beside them into lines."""
 
 from __future__ import annotations
 
+import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ from mastowatch.errors import RuleError, RuleErrors
 
 SIZE_MAX = 64 * 1024  # bytes; 64 kB of words is more than anybody maintains
 
+# Words and hosts, one a line: ten thousand or so of them.
+LISTS, LIST_SIZE_MAX = "lists", 512 * 1024
+
+# By file name; the first line is number 1.
+Lists = dict[str, tuple[str, ...]]
 Documents = list[tuple[str, dict[str, Any]]]
 
 
@@ -19,6 +26,26 @@ def read_rules(directory: Path) -> Documents:
     if errors:
         raise RuleErrors("some rule files can't be read", errors)
     return documents
+
+
+def stamp(directory: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what tells that a rule or a list has changed: names, times, sizes and inodes; () if it can't be read.
+
+    Names as they stand, not what links point to, but times and sizes of that.
+    """
+    found: list[tuple[str, int, int, int]] = []
+    for folder, ending in ((directory, ".toml"), (directory / LISTS, "")):
+        with suppress(OSError), os.scandir(folder) as entries:
+            found.extend(_stamped(entry) for entry in entries if entry.name.endswith(ending))
+    return tuple(sorted(found))
+
+
+def _stamped(entry: os.DirEntry[str]) -> tuple[str, int, int, int]:
+    try:
+        facts = entry.stat()
+    except OSError:  # gone since, or a link to nowhere
+        return entry.path, 0, 0, 0
+    return entry.path, facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def read_what_can_be(directory: Path) -> tuple[Documents, list[RuleError]]:
@@ -38,27 +65,59 @@ def read_what_can_be(directory: Path) -> tuple[Documents, list[RuleError]]:
     return documents, errors
 
 
-def _read(path: Path) -> dict[str, Any]:
-    raw = _bytes(path)
+def read_rule(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as a pair of its name and its TOML document; raises RuleError."""
+    return path.name, _read(path)
+
+
+def read_lists(directory: Path) -> tuple[Lists, list[RuleError]]:
+    """Return the lines of every file in ``directory/lists`` that can be read, and what is wrong with the others."""
+    lists: Lists = {}
+    errors: list[RuleError] = []
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise RuleError(path.name, "", f"is not UTF-8 at line {line}", "save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        # The parser's own words name line and column.
+        paths = sorted(path for path in (directory / LISTS).iterdir() if not path.name.startswith((".", "#")))
+    except FileNotFoundError:
+        return {}, []
+    except OSError as error:
+        return {}, [RuleError(LISTS, "", f"can't be read: {error.strerror}", "it must be a directory")]
+    for path in paths:
+        name = f"{LISTS}/{path.name}"
+        try:
+            raw = _bytes(path, name, LIST_SIZE_MAX, "split it: a rule can name one list, two rules two")
+            lists[path.name] = tuple(_decoded(raw, name).splitlines())
+        except RuleError as error:
+            errors.append(error)
+    return lists, errors
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = _decoded(_bytes(path, path.name, SIZE_MAX, "split it: one rule a file"), path.name)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise RuleError(path.name, "", "is nested too deeply", "a rule has tables and lists of texts") from error
+    except ValueError as error:
+        # TOMLDecodeError is one, whose words name line and column; so is a number of thousands of digits.
         raise RuleError(
             path.name, "", f"is not TOML: {error}", "patterns stand in single quotes, other texts in double ones"
         ) from error
 
 
-def _bytes(path: Path) -> bytes:
+def _decoded(raw: bytes, name: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise RuleError(name, "", f"is not UTF-8 at line {line}", "save it as UTF-8") from error
+
+
+def _bytes(path: Path, name: str, largest: int, hint: str) -> bytes:
     try:
         with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
+            raw = file.read(largest + 1)
     except OSError as error:
         problem = f"can't be read: {error.strerror}"
-        raise RuleError(path.name, "", problem, "the user that runs MastoWatch must be able to read it") from error
-    if len(raw) > SIZE_MAX:
-        raise RuleError(path.name, "", f"is larger than {SIZE_MAX} bytes", "split it: one rule a file")
+        raise RuleError(name, "", problem, "the user that runs MastoWatch must be able to read it") from error
+    if len(raw) > largest:
+        raise RuleError(name, "", f"is larger than {largest} bytes", hint)
     return raw

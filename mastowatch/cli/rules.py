@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from mastowatch.config import Loaded
+from mastowatch.domain.composites import independent_of
 from mastowatch.domain.examples import ExampleFailure
+from mastowatch.domain.reading import Lists
 from mastowatch.domain.rule import Rule
 from mastowatch.domain.ruleset import RuleSet, parse_all
 from mastowatch.errors import RuleError, RuleErrors
 from mastowatch.jobs.context import read_rule_documents
 
-Documents = list[tuple[str, dict[str, Any]]]
+Read = tuple[list[tuple[str, dict[str, Any]]], Lists, list[RuleError]]
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
@@ -23,27 +25,34 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     return check(read_rule_documents, arguments.directory or loaded.settings.rules_dir)
 
 
-def check(read: Callable[[Path], tuple[Documents, list[RuleError]]], directory: Path) -> int:
+def check(read: Callable[[Path], Read], directory: Path) -> int:
     """Print a line a rule and a line a fault; 1 if there is a fault.
 
     Rules without a fault are shown with their examples even where others have one.
     """
-    documents, errors = read(directory)
-    rules, refused = parse_all(documents)
-    errors += refused
+    documents, lists, errors = read(directory)
+    rules, refused = parse_all(documents, lists)
+    errors = [*errors, *refused]
+    tried = independent_of(rules, _unread(documents, rules))
     failed: list[ExampleFailure] = []
     try:
-        failed = RuleSet.compile(rules).check_examples()
+        failed = RuleSet.compile(tried).check_examples()
     except RuleErrors as group:
         errors += group.faults
+        tried = []
     for rule in rules:
-        print(_line(rule, sum(one.rule is rule for one in failed)))
+        print(_line(rule, sum(one.rule is rule for one in failed), tried=rule in tried and rule.mode != "off"))
     return _end(rules, [*errors, *(one.as_error() for one in failed)])
 
 
-def _line(rule: Rule, failed: int) -> str:
+def _unread(documents: Iterable[tuple[str, dict[str, Any]]], rules: Iterable[Rule]) -> set[str]:
+    """Return the ids of rules whose files have faults: that others look at them is no fault of those."""
+    return {str(document.get("id")) for _, document in documents} - {rule.id for rule in rules}
+
+
+def _line(rule: Rule, failed: int, *, tried: bool) -> str:
     count = len(rule.match) + len(rule.no_match)
-    examples = "examples not run" if rule.mode == "off" else f"examples {count - failed}/{count}"
+    examples = f"examples {count - failed}/{count}" if tried else "examples not run"
     return f"{rule.id:<28} {rule.mode:<7} weight {rule.weight:>5.1f}  {examples:<16}  {rule.file}"
 
 

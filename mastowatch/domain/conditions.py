@@ -52,6 +52,8 @@ def compile_account(given: AccountConditions, matcher: Matcher, *, file: str, ta
 def compile_status(given: StatusConditions, matcher: Matcher, *, file: str, table: str) -> Compiled[Post]:
     """Return the checks of a status table; registers its words and patterns with ``matcher``."""
     checks = _numbers(given, _STATUS)
+    if given.visibility:
+        checks.append(_visibility_check(frozenset(given.visibility)))
     if given.languages:
         checks.append(_language_check(frozenset(given.languages)))
     if given.link_hosts:
@@ -76,6 +78,8 @@ _ACCOUNT: dict[str, Callable[[Any], Check]] = {
     "statuses_min": lambda limit: lambda seen: seen.account.statuses >= limit,
     "statuses_per_day_min": lambda limit: lambda seen: seen.statuses_per_day >= limit,
     "bot": lambda wanted: lambda seen: seen.account.bot == wanted,
+    "discovered_max": lambda limit: lambda seen: seen.known_for(limit),
+    "following_per_follower_min": lambda limit: lambda seen: seen.following_per_follower >= limit,
     "links_min": lambda limit: lambda seen: len(seen.bio.links) >= limit,
     "lookalike": lambda wanted: lambda seen: bool(seen.name.lookalikes or seen.bio.lookalikes) == wanted,
 }
@@ -91,6 +95,7 @@ _STATUS: dict[str, Callable[[Any], Check]] = {
     "mentions_min": lambda limit: lambda seen: len(seen.status.mentions) >= limit,
     "tags_min": lambda limit: lambda seen: len(seen.status.tags) >= limit,
     "media_min": lambda limit: lambda seen: len(seen.status.media) >= limit,
+    "account_age_max": lambda limit: lambda seen: seen.account_age is not None and seen.account_age <= limit,
     "reply": lambda wanted: lambda seen: seen.is_reply == wanted,
     "lookalike": lambda wanted: lambda seen: bool(seen.text.lookalikes) == wanted,
 }
@@ -117,6 +122,10 @@ def _language_check(languages: frozenset[str]) -> Check:
         return language in languages or language.partition("-")[0] in languages
 
     return holds
+
+
+def _visibility_check(wanted: frozenset[str]) -> Check:
+    return lambda seen: seen.status.visibility in wanted
 
 
 def _hosts_check(hosts: tuple[str, ...], where: Callable[[Any], Text]) -> Check:

@@ -7,28 +7,84 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Protocol
 
+from mastowatch.domain import campaign, counting
+from mastowatch.domain.campaign import Shown
 from mastowatch.domain.conditions import Compiled
 from mastowatch.domain.facts import Features, Post, Profile
 from mastowatch.domain.masking import mask
 from mastowatch.domain.rule import Rule
+from mastowatch.domain.verdict import Reason
 
 LENGTH_MAX = 240
-_WORDS_MAX, _HOSTS_MAX, _ONE_MAX = 6, 3, 60
+_WORDS_MAX, _HOSTS_MAX, _SHARED_MAX, _ONE_MAX = 6, 3, 2, 60
+
+
+class Active(Protocol):
+    """A rule with its checks, as a set holds it."""
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        ...
+
+    @property
+    def account(self) -> Compiled[Profile]:
+        """The checks of its ``[account]``."""
+        ...
+
+    @property
+    def status(self) -> Compiled[Post] | None:
+        """The checks of its ``[status]``."""
+        ...
 
 
 def describe(
-    rule: Rule, account: Compiled[Profile], status: Compiled[Post] | None, seen: Profile, posts: Sequence[Post]
+    active: Active,
+    seen: Profile,
+    posts: Sequence[Post],
+    shared: Sequence[tuple[Shown, int]] = (),
+    helpers: Sequence[Reason] = (),
 ) -> str:
-    """Return the evidence of a hit on ``posts``, at most LENGTH_MAX characters on one line."""
+    """Return the evidence of a hit on ``posts``, at most LENGTH_MAX characters on one line.
+
+    ``shared`` is what so many accounts have in common; ``helpers`` are the other rules that had to hit.
+    """
+    rule, account, status = active.rule, active.account, active.status
     parts = [
+        _together(helpers),
+        _campaign(rule, shared),
         _posts(rule, posts),
         *_figures(rule, seen),
+        *_counts(rule, posts),
         _quoted("words", _words(account, status, seen, posts), _WORDS_MAX),
         _quoted("links to", _hosts(rule, seen, posts), _HOSTS_MAX),
         _quoted("disguised", _disguised(rule, seen, posts), _WORDS_MAX),
     ]
     return ("; ".join(filter(None, parts)) or _account(seen))[:LENGTH_MAX]
+
+
+def _together(helpers: Sequence[Reason]) -> str:
+    return f"together with {', '.join(one.rule_id for one in helpers)}" if helpers else ""
+
+
+def _campaign(rule: Rule, shared: Sequence[tuple[Shown, int]]) -> str:
+    if rule.campaign is None or not shared:
+        return ""
+    first = "; ".join(campaign.told(rule.campaign, one, accounts) for one, accounts in shared[:_SHARED_MAX])
+    return f"{first} and {len(shared) - _SHARED_MAX} more" if len(shared) > _SHARED_MAX else first
+
+
+def _counts(rule: Rule, posts: Sequence[Post]) -> Iterator[str]:
+    if rule.mentioned_distinct_min:
+        yield f"{counting.mentioned(posts)} people mentioned"
+    if rule.same_text_min:
+        yield f"{counting.same_text(posts)} posts with the same text"
+    if rule.per_hour_min:
+        yield f"{counting.per_hour(posts):.0f} posts an hour"
+    if rule.replies_share_min:
+        yield f">={rule.replies_share_min:.0%} of its posts are replies"
 
 
 def age(value: timedelta) -> str:

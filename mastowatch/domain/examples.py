@@ -14,21 +14,25 @@ from typing import Any, Literal
 
 from mastowatch.domain import reading
 from mastowatch.domain.reading import Keys, Reader
-from mastowatch.domain.rule import Example, Rule
+from mastowatch.domain.rule import ACCOUNTS_MAX, Example, Rule
 from mastowatch.errors import RuleError
 from mastowatch.ports.types import Account, Field, Media, Status
 
 Kind = Literal["match", "no_match"]
-# Tells whether a rule hits the account with its posts at a time.
-Hits = Callable[[Rule, Account, Sequence[Status], datetime], bool]
+# Tells whether a rule hits the account with its posts at a time, if so many accounts have in common what it shows.
+Hits = Callable[[Rule, Account, Sequence[Status], datetime, int], bool]
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 POSTS_MAX = 200
+EACH_MAX = 100  # of mentions, hashtags and pictures in a post
+_AGE = timedelta(days=400)
+# A picture, as Mastodon tells it: all of an example's are the same.
+_BLURHASH = "LEHV6nWB2yk8pyo0adR*.7kCMdnj"
 
 
 def _text(reader: Reader, key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise reader.fail(key, f"{value!r} is not a text", f'write {key} = "..."')
+        raise reader.fail(key, f"{reading.shown(value)} is not a text", f'write {key} = "..."')
     return value
 
 
@@ -57,17 +61,24 @@ EXAMPLE_KEYS: Keys = {
     "bot": (reading.yes, "`false` if not given."),
     "posts": (_posts, "A list of texts, or of tables with the keys below."),
     "repeat": (reading.whole, "How often all of `posts` stands there, 1 if not given."),
+    "discovered": (reading.duration, "How long this server has known it; as long as it is old if not given."),
+    "campaign_accounts": (
+        reading.between(1, ACCOUNTS_MAX),
+        "How many accounts in all have its links, texts, pictures and name in common; 1 if not given.",
+    ),
 }
 POST_KEYS: Keys = {
     "text": (_text, "Plain text."),
     "html": (_text, "HTML as Mastodon gives it, instead of `text`."),
     "warning": (_text, "Content warning."),
-    "mentions": (reading.whole, "How many people it mentions."),
-    "tags": (reading.whole, "How many hashtags it has."),
-    "media": (reading.whole, "How many pictures it has."),
+    "mentions": (reading.between(0, EACH_MAX), "How many people it mentions, in each post others."),
+    "people": (reading.names, "Names of the people it mentions, instead of `mentions`."),
+    "tags": (reading.between(0, EACH_MAX), "How many hashtags it has."),
+    "media": (reading.between(0, EACH_MAX), "How many pictures it has."),
     "ago": (reading.duration, "How long ago; if not given, a minute for the first post, two for the second, ..."),
     "language": (_text, "Like `en`; none if not given."),
     "reply": (reading.yes, "It answers somebody else."),
+    "visibility": (reading.choice("public", "unlisted"), "`public` if not given."),
 }
 
 
@@ -97,18 +108,31 @@ def failures(rules: Sequence[Rule], hits: Hits) -> list[ExampleFailure]:
         for rule in rules
         if rule.mode != "off"
         for kind, number, example in _numbered(rule)
-        if (failure := _failure(rule, kind, number, example, hits)) is not None
+        for failure in _failures(rule, kind, number, example, hits)
     ]
 
 
 def build(example: Example, *, file: str, table: str) -> tuple[Account, tuple[Status, ...]]:
-    """Return the account and the posts that an example describes, newest first; raises RuleError."""
+    """Return the account and the posts that an example describes, newest first; raises the first RuleError."""
     reader = Reader(file, table, example)
-    given = reader.read(EXAMPLE_KEYS)
-    posts = given.get("posts", []) * given.get("repeat", 1)
-    if len(posts) > POSTS_MAX:
-        raise reader.fail("posts", f"are {len(posts)}", f"at most {POSTS_MAX}")
-    statuses = tuple(_status(reader, number, post) for number, post in enumerate(posts, start=1))
+    account, statuses = _built(reader, reader.read(EXAMPLE_KEYS))
+    if reader.faults:
+        raise reader.faults[0]
+    return account, statuses
+
+
+def crowd(example: Example) -> int:
+    """Return how many accounts have in common what the example shows, itself included."""
+    count = example.get("campaign_accounts", 1)
+    return count if isinstance(count, int) else 1
+
+
+def _built(reader: Reader, given: Mapping[str, Any]) -> tuple[Account, tuple[Status, ...]]:
+    listed, repeat = given.get("posts", []), given.get("repeat", 1)
+    if len(listed) * repeat > POSTS_MAX:
+        reader.refuse("posts", f"are {len(listed) * repeat}", f"at most {POSTS_MAX}")
+        listed = []
+    statuses = tuple(_status(reader, number, post) for number, post in enumerate(listed * repeat, start=1))
     return _account(given, len(statuses)), statuses
 
 
@@ -117,14 +141,15 @@ def _numbered(rule: Rule) -> list[tuple[Kind, int, Example]]:
     return [(kind, number, one) for kind, examples in kinds for number, one in enumerate(examples, start=1)]
 
 
-def _failure(rule: Rule, kind: Kind, number: int, example: Example, hits: Hits) -> ExampleFailure | None:
-    try:
-        account, statuses = build(example, file=rule.file, table=f"examples.{kind}[{number}]")
-    except RuleError as error:
-        return ExampleFailure(rule, kind, number, f"{error.key.rpartition('.')[2]}: {error.problem}")
-    if hits(rule, account, statuses, NOW) == (kind == "match"):
-        return None
-    return ExampleFailure(rule, kind, number)
+def _failures(rule: Rule, kind: Kind, number: int, example: Example, hits: Hits) -> list[ExampleFailure]:
+    reader = Reader(rule.file, f"examples.{kind}[{number}]", example)
+    account, statuses = _built(reader, reader.read(EXAMPLE_KEYS))
+    if reader.faults:
+        problems = dict.fromkeys(f"{one.key.removeprefix(reader.table + '.')}: {one.problem}" for one in reader.faults)
+        return [ExampleFailure(rule, kind, number, problem) for problem in problems]
+    if hits(rule, account, statuses, NOW, crowd(example)) == (kind == "match"):
+        return []
+    return [ExampleFailure(rule, kind, number)]
 
 
 def _account(given: Mapping[str, Any], posts: int) -> Account:
@@ -137,7 +162,8 @@ def _account(given: Mapping[str, Any], posts: int) -> Account:
         display_name=given.get("name", "Someone"),
         note_html=_linked(given.get("bio", "")),
         url=f"https://{domain or 'this.example'}/@{username}",
-        created_at=NOW - given.get("age", timedelta(days=400)),
+        created_at=NOW - given.get("age", _AGE),
+        discovered_at=NOW - given.get("discovered", given.get("age", _AGE)),
         fields=tuple(Field(name, _linked(value)) for name, value in given.get("fields", {}).items()),
         followers=given.get("followers", 50),
         following=given.get("following", 50),
@@ -148,7 +174,9 @@ def _account(given: Mapping[str, Any], posts: int) -> Account:
 
 def _status(reader: Reader, number: int, post: str | dict[str, Any]) -> Status:
     table = f"{reader.table}.posts[{number}]"
-    given = Reader(reader.file, table, {"text": post} if isinstance(post, str) else post).read(POST_KEYS)
+    values = {"text": post} if isinstance(post, str) else post
+    given = Reader(reader.file, table, values, reader.faults).read(POST_KEYS)
+    first = number * EACH_MAX
     return Status(
         id=str(10_000 - number),
         account_id="1",
@@ -157,9 +185,10 @@ def _status(reader: Reader, number: int, post: str | dict[str, Any]) -> Status:
         spoiler_text=given.get("warning", ""),
         language=given.get("language"),
         in_reply_to_account_id="2" if given.get("reply") else None,
-        mentions=tuple(f"user{count}" for count in range(given.get("mentions", 0))),
+        mentions=given.get("people", ()) or tuple(f"user{first + n}" for n in range(given.get("mentions", 0))),
         tags=tuple(f"tag{count}" for count in range(given.get("tags", 0))),
-        media=tuple(Media("image") for _ in range(given.get("media", 0))),
+        visibility=given.get("visibility", "public"),
+        media=tuple(Media("image", blurhash=_BLURHASH) for _ in range(given.get("media", 0))),
     )
 
 

@@ -24,12 +24,22 @@ class Profile:
     def __init__(self, account: Account, now: datetime, matcher: Matcher) -> None:
         self.account = account
         self.age = max(now - account.created_at, timedelta(0))
-        self._matcher = matcher
+        self._matcher, self._now = matcher, now
 
     @property
     def statuses_per_day(self) -> float:
         """Posts per day over its whole life."""
         return self.account.statuses / (max(self.age, _YOUNGEST) / timedelta(days=1))
+
+    def known_for(self, at_most: timedelta) -> bool:
+        """Tell whether this server has known it for at most so long; no where that can't be told."""
+        since = self.account.discovered_at
+        return since is not None and self._now - since <= at_most
+
+    @property
+    def following_per_follower(self) -> float:
+        """Accounts that it follows for each follower; without followers, for one."""
+        return self.account.following / max(self.account.followers, 1)
 
     @cached_property
     def name(self) -> Text:
@@ -65,6 +75,12 @@ class Post:
     status: Status
     text: Text
     features: Features
+    born: datetime | None = None
+
+    @property
+    def account_age(self) -> timedelta | None:
+        """How old the account was when it posted it, where that is known."""
+        return self.status.created_at - self.born if self.born else None
 
     @property
     def is_reply(self) -> bool:
@@ -72,8 +88,8 @@ class Post:
         return self.status.in_reply_to_account_id not in (None, self.status.account_id)
 
 
-def read_posts(statuses: Iterable[Status], matcher: Matcher) -> list[Post]:
-    """Return posts read and scanned.
+def read_posts(statuses: Iterable[Status], matcher: Matcher, born: datetime | None = None) -> list[Post]:
+    """Return posts read and scanned; ``born`` is when their account was made.
 
     First all are read, then all are scanned: the processor keeps one task's code and tables at hand.
     """
@@ -81,4 +97,4 @@ def read_posts(statuses: Iterable[Status], matcher: Matcher) -> list[Post]:
         (one, read_html(one.content_html, one.spoiler_text, *[media.description for media in one.media]))
         for one in statuses
     ]
-    return [Post(status, text, matcher.scan(text.folded)) for status, text in texts]
+    return [Post(status, text, matcher.scan(text.folded), born) for status, text in texts]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mastowatch.domain import reading
 from mastowatch.domain.reading import Keys, Reader
+from mastowatch.ports.types import Measure
 
-Action = Literal["report", "sensitive", "silence", "suspend"]
+Action = Literal["report"] | Measure
 # The mildest first.
-ACTIONS: tuple[Action, ...] = ("report", "sensitive", "silence", "suspend")
+ACTIONS: tuple[Action, ...] = ("report", *get_args(Measure))
 # Mastodon deletes what a suspended account has posted 30 days after; no undoing brings that back.
 EXPIRES_MAX = timedelta(days=28)
 PRECISION_MIN, PRECISION_AFTER = 0.5, 20
@@ -32,16 +32,13 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def _reports(reader: Reader, key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _REPORTS_MAX:
-        raise reader.fail(key, f"{value!r} is not a whole number from 1 to {_REPORTS_MAX}", f"write {key} = 20")
-    return value
+_reports = reading.between(1, _REPORTS_MAX)
 
 
 def _share(reader: Reader, key: str, value: object) -> float:
     share = reading.number(reader, key, value)
     if share > 1:
-        raise reader.fail(key, f"{value!r} is more than all", "write 0.5 for half of the reports; 0 never drops it")
+        raise reader.fail(key, f"{share} is more than all", "write 0.5 for half of the reports; 0 never drops it")
     return share
 
 
@@ -56,19 +53,21 @@ LIMIT_KEYS: Keys = {
 }
 
 
-def read_limits(file: str, document: Mapping[str, Any]) -> Limits:
-    """Return the table ``[limits]`` of a rule's document; raises RuleError."""
-    return Limits(**Reader(file, "limits", document.get("limits", {})).read(LIMIT_KEYS))
-
-
 def read_action(top: Reader) -> dict[str, Any]:
-    """Return Rule's arguments ``action`` and ``expires``; raises RuleError."""
-    action = top.choice("action", ACTIONS, "report")
-    expires = reading.duration(top, "expires", top.values["expires"]) if "expires" in top else None
+    """Return Rule's arguments ``action`` and ``expires``; what is wrong with them is noted in ``top``."""
+    given = top.every({"action": reading.choice(*ACTIONS, default="report"), "expires": _expires})
+    action, expires = given.get("action", "report"), given.get("expires")
     if action == "report" and expires is not None:
-        raise top.fail("expires", "says when an action ends, but a report has no end", "take it away, or add action")
-    if action != "report" and expires is None:
-        raise top.fail("expires", f"is missing: {action!r} must end by itself", 'write expires = "7d"')
-    if expires is not None and expires > EXPIRES_MAX:
-        raise top.fail("expires", "is too long for an action that nobody has looked at", 'at most "28d"')
-    return {"action": action, "expires": expires}
+        top.refuse("expires", "says when an action ends, but a report has no end", "take it away, or add action")
+    if action != "report" and "expires" not in top:
+        top.refuse("expires", f"is missing: {action!r} must end by itself", 'write expires = "7d"')
+    return given
+
+
+def _expires(top: Reader, key: str, value: object) -> timedelta | None:
+    if value is None:
+        return None
+    expires = reading.duration(top, key, value)
+    if expires > EXPIRES_MAX:
+        raise top.fail(key, "is too long for an action that nobody has looked at", 'at most "28d"')
+    return expires

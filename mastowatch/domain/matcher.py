@@ -52,10 +52,11 @@ class _Set:
 class Matcher:
     """Words and patterns, each under a feature number; ``scan`` says which features a folded text has.
 
-    Add all, ``compile`` once, then ``scan`` as often as needed.
+    Add all, ``compile`` once, then ``scan`` as often as needed. A matcher with ``faults`` must not be used.
     """
 
     def __init__(self) -> None:
+        self.faults: list[RuleError] = []
         self._words: list[str] = []
         self._word_features: list[list[int]] = []
         self._index: dict[str, int] = {}
@@ -77,10 +78,16 @@ class Matcher:
         return feature
 
     def add_pattern(self, pattern: str, *, file: str, key: str) -> int:
-        """Return the feature "this pattern is found"; raises RuleError if RE2 refuses it or it costs too much."""
-        self._patterns.append(compile_pattern(pattern, file=file, key=key))
-        self._pattern_features.append(self._next())
-        return self._pattern_features[-1]
+        """Return the feature "this pattern is found"; notes a fault if RE2 refuses it or it costs too much."""
+        feature = self._next()
+        try:
+            compiled = compile_pattern(pattern, file=file, key=key)
+        except RuleError as error:
+            self.faults.append(error)
+        else:
+            self._patterns.append(compiled)
+            self._pattern_features.append(feature)
+        return feature
 
     def compile(self) -> None:
         """Build the automaton and the sets; the expensive patterns go into a set of their own."""

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from mastowatch.domain import evidence
+from mastowatch.domain import campaign, composites, counting, evidence
+from mastowatch.domain.campaign import Campaigns, Shown
 from mastowatch.domain.conditions import Compiled, compile_account, compile_status
 from mastowatch.domain.examples import ExampleFailure, failures
 from mastowatch.domain.facts import Post, Profile, read_posts
 from mastowatch.domain.matcher import Matcher
-from mastowatch.domain.rule import Rule, parse
+from mastowatch.domain.reading import NO_LISTS, Lists
+from mastowatch.domain.rule import Rule, examine
 from mastowatch.domain.verdict import Reason, Verdict, level_of
 from mastowatch.errors import RuleError, RuleErrors
-from mastowatch.ports.types import Account, Status
+from mastowatch.ports.types import Account, Sighting, Status
+
+_NOBODY: Campaigns = {}
+_NO_PARTS: Mapping[str, Reason] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,33 @@ class _Active:
         return [one for one in posts if wanted.all_hold(one) and not (spared and spared.any_holds(one))]
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An account and its posts, newest first, read; and what others have in common with it."""
+
+    profile: Profile
+    posts: Sequence[Post]
+    now: datetime
+    campaigns: Campaigns
+    shadowed: Collection[str] = ()
+
+    def in_shadow(self, rule: Rule) -> bool:
+        """Tell whether the rule counts apart, as its file or somebody since has said."""
+        return rule.mode == "shadow" or rule.id in self.shadowed
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A rule that is met: by which posts, and by what others have in common with the account, and with how many."""
+
+    active: _Active
+    posts: Sequence[Post]
+    shared: Sequence[tuple[Shown, int]] = ()
+
+
+_Found = dict[str, tuple[_Active, Reason]]
+
+
 class RuleSet:
     """Compiled rules. ``len()`` counts those that are not off; ``digest`` changes with any rule.
 
@@ -54,13 +86,18 @@ class RuleSet:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self.matcher = Matcher()
-        self._active = [_activate(rule, self.matcher) for rule in self.rules if rule.mode != "off"]
+        active = [_activate(rule, self.matcher) for rule in self.rules if rule.mode != "off"]
         self.matcher.compile()
         self.digest = hashlib.sha256("\n".join(map(repr, self.rules)).encode()).hexdigest()[:12]
+        self._active = {one.rule.id: one for one in active}
+        simple = [one for one in active if not one.rule.parts]
+        self._composites = [self._active[rule.id] for rule in composites.in_order([one.rule for one in active])]
+        self._campaigns = [one for one in active if one.rule.campaign is not None]
+        self._accounts_min = {one.rule.id: one.rule.campaign.accounts_min for one in active if one.rule.campaign}
         # A rule with words or a pattern is only looked at where its first feature was found.
-        self._always = [one for one in self._active if not (one.status and one.status.features)]
+        self._always = [one for one in simple if not (one.status and one.status.features)]
         self._by_feature: dict[int, list[_Active]] = {}
-        for one in self._active:
+        for one in simple:
             if one.status and one.status.features:
                 self._by_feature.setdefault(one.status.features[0], []).append(one)
 
@@ -69,26 +106,35 @@ class RuleSet:
 
     @classmethod
     def compile(cls, rules: Sequence[Rule]) -> RuleSet:
-        """Return the set of ``rules``; raises RuleErrors with every duplicate id and refused pattern."""
-        errors = [*_duplicates(rules), *_refused(rules)]
-        if errors:
+        """Return the set of ``rules``; raises RuleErrors with all that they do to each other, and refused patterns."""
+        errors = [*_duplicates(rules), *composites.faults(rules)]
+        made = cls(rules) if not errors else None
+        errors += made.matcher.faults if made else _refused(rules)
+        if errors or made is None:
             raise RuleErrors("the rules can't be used", errors)
-        return cls(rules)
+        return made
 
     @classmethod
-    def load(cls, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> RuleSet:
+    def load(
+        cls,
+        documents: Iterable[tuple[str, Mapping[str, Any]]],
+        lists: Lists = NO_LISTS,
+        unread: Sequence[RuleError] = (),
+    ) -> RuleSet:
         """Return the set of (file name, TOML document) pairs; raises RuleErrors with all that is wrong.
 
+        ``lists`` are the files of words and hosts that the rules may name; ``unread`` is what is wrong with files that
+        are no documents: with one of them nothing can come into force, but all other faults are found as well.
         The examples run too: a rule that does not what its author says must not replace one that does.
         """
-        rules, errors = parse_all(documents)
-        errors += [*_duplicates(rules), *_refused(rules)]
-        if not errors:
-            loaded = cls(rules)
-            errors += [failure.as_error() for failure in loaded.check_examples()]
-            if not errors:
-                return loaded
-        raise RuleErrors("the rules can't be used", errors)
+        rules, errors = parse_all(documents, lists)
+        if errors or unread:
+            raise RuleErrors("the rules can't be used", [*unread, *errors, *_duplicates(rules), *_refused(rules)])
+        loaded = cls.compile(rules)
+        errors = [failure.as_error() for failure in loaded.check_examples()]
+        if errors:
+            raise RuleErrors("the rules can't be used", errors)
+        return loaded
 
     def check_examples(self) -> list[ExampleFailure]:
         """Run all examples through this very set; rules that are off are left out."""
@@ -97,45 +143,133 @@ class RuleSet:
     def screen(self, account: Account, now: datetime) -> tuple[str, ...]:
         """Return the ids of the rules that want to see more of this account; none of them: it costs no request."""
         seen = Profile(account, now, self.matcher)
+        wanting = [
+            one.rule.id
+            for one in self._active.values()
+            if not one.rule.parts and (one.rule.status is None or account.statuses > 0) and one.wants(seen)
+        ]
+        for one in self._composites:
+            if composites.met(one.rule, wanting) and one.wants(seen):
+                wanting.append(one.rule.id)
+        return tuple(wanting)
+
+    def sightings(self, account: Account, statuses: Sequence[Status], now: datetime) -> tuple[Sighting, ...]:
+        """Return what the account shows that would make a campaign if others showed it too; to be counted."""
+        if not self._campaigns:
+            return ()
+        seen = self._read(account, statuses, now)
+        return tuple(one.sighting for one in self._shown(seen, self._campaigns))[: campaign.PER_ACCOUNT]
+
+    def reached(self, campaigns: Campaigns) -> list[Sighting]:
+        """Return the sightings that enough accounts have in common to make a campaign."""
+        return [one for one, ids in campaigns.items() if len(ids) >= self._accounts_min.get(one.rule_id, math.inf)]
+
+    def screen_posts(self, account: Account, statuses: Sequence[Status], now: datetime) -> tuple[str, ...]:
+        """Return the ids of the rules for which one of these posts counts, or, without posts, the profile."""
+        seen = Profile(account, now, self.matcher)
+        posts = read_posts([one for one in statuses if not one.reblog], self.matcher, account.created_at)
         return tuple(
-            one.rule.id for one in self._active if (one.status is None or account.statuses > 0) and one.wants(seen)
+            one.rule.id
+            for one in self._candidates(posts)
+            if one.wants(seen) and (one.status is None or one.matching(posts))
         )
 
     def judge(
-        self, account: Account, statuses: Sequence[Status], now: datetime, *, watch_at: float, report_at: float
+        self,
+        account: Account,
+        statuses: Sequence[Status],
+        now: datetime,
+        *,
+        watch_at: float,
+        report_at: float,
+        campaigns: Campaigns = _NOBODY,
+        shadowed: Collection[str] = (),
     ) -> Verdict:
-        """Return what the rules make of ``account`` with ``statuses``, in any order, at ``now``."""
-        found = self._found(account, statuses, now)
-        return _verdict(found, watch_at=watch_at, report_at=report_at)
+        """Return what the rules make of ``account`` with ``statuses``, in any order, at ``now``.
 
-    def _hits(self, rule: Rule, account: Account, statuses: Sequence[Status], now: datetime) -> bool:
-        return any(active.rule.id == rule.id for active, _ in self._found(account, statuses, now))
+        ``campaigns`` tells which accounts were seen with each of its ``sightings``; ``shadowed`` are ids of rules that
+        count as if they were in shadow.
+        """
+        seen = self._read(account, statuses, now, campaigns, shadowed)
+        return _verdict(list(self._found(seen).values()), watch_at=watch_at, report_at=report_at)
 
-    def _found(self, account: Account, statuses: Sequence[Status], now: datetime) -> list[tuple[_Active, Reason]]:
-        seen = Profile(account, now, self.matcher)
+    def _read(
+        self,
+        account: Account,
+        statuses: Sequence[Status],
+        now: datetime,
+        campaigns: Campaigns = _NOBODY,
+        shadowed: Collection[str] = (),
+    ) -> _Seen:
         # A boost shows somebody else's words.
-        posts = read_posts([one for one in statuses if not one.reblog], self.matcher)
-        candidates = self._candidates(posts)
-        return [(one, reason) for one in candidates if (reason := _reason(one, seen, posts)) is not None]
+        own = sorted((one for one in statuses if not one.reblog), key=lambda one: one.created_at, reverse=True)
+        profile = Profile(account, now, self.matcher)
+        return _Seen(profile, read_posts(own, self.matcher, account.created_at), now, campaigns, shadowed)
+
+    def _hits(self, rule: Rule, account: Account, statuses: Sequence[Status], now: datetime, accounts: int) -> bool:
+        """Tell whether one rule hits, in an example; only this one and its parts are asked."""
+        wanted = [self._active[one] for one in self._closure(rule)]
+        seen = self._read(account, statuses, now)
+        if accounts > 1:
+            others = tuple(f"other{number}" for number in range(1, accounts))
+            seen = replace(seen, campaigns={one.sighting: others for one in self._shown(seen, wanted)})
+        simple = [one for one in wanted if not one.rule.parts]
+        return rule.id in self._evaluated(seen, simple, [one for one in self._composites if one in wanted])
+
+    def _closure(self, rule: Rule) -> list[str]:
+        """Return the ids of a rule and of all that it looks at, and they."""
+        ids = {rule.id: None}
+        waiting = [rule]
+        while waiting:
+            fresh = [one for one in waiting.pop().parts if one not in ids]
+            ids.update(dict.fromkeys(fresh))
+            waiting += [self._active[one].rule for one in fresh]
+        return list(ids)
+
+    def _shown(self, seen: _Seen, rules: Iterable[_Active]) -> Iterator[Shown]:
+        for one in rules:
+            hit = _met(one, seen) if one.rule.campaign else None
+            if hit is not None:
+                yield from campaign.shown(one.rule, seen.profile, hit.posts, seen.now)
+
+    def _found(self, seen: _Seen) -> _Found:
+        return self._evaluated(seen, self._candidates(seen.posts), self._composites)
+
+    def _evaluated(self, seen: _Seen, simple: Iterable[_Active], composed: Iterable[_Active]) -> _Found:
+        """Return the reasons of those that hit, by id; ``composed`` in their order, after what they look at."""
+        found: _Found = {}
+        for one in simple:
+            reason = _reason(one, seen)
+            if reason is not None:
+                found[one.rule.id] = one, reason
+        for one in composed:
+            known = {key: reason for key, (_, reason) in found.items() if seen.in_shadow(one.rule) or not reason.shadow}
+            reason = _reason(one, seen, known) if composites.met(one.rule, known) else None
+            if reason is not None:
+                found[one.rule.id] = one, reason
+        return found
 
     def _candidates(self, posts: Sequence[Post]) -> list[_Active]:
-        """Return the rules that could hit, by id: those whose words are there, and those without words."""
+        """Return the simple rules that could hit, by id: those whose words are there, and those without words."""
         found = {one.rule.id: one for one in self._always}
         for seen in posts:
             for feature in seen.features:
-                found.update((one.rule.id, one) for one in self._by_feature.get(feature, ()))
+                for one in self._by_feature.get(feature, ()):
+                    found[one.rule.id] = one
         return [found[key] for key in sorted(found)]
 
 
-def parse_all(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[Rule], list[RuleError]]:
-    """Return the rules that can be read, and what is wrong with the others."""
-    rules, errors = [], []
+def parse_all(
+    documents: Iterable[tuple[str, Mapping[str, Any]]], lists: Lists = NO_LISTS
+) -> tuple[list[Rule], list[RuleError]]:
+    """Return the rules that can be read, and all that is wrong with the others, and with the lists, once."""
+    rules, errors = [], dict[tuple[str, str, str], RuleError]()
     for file, document in documents:
-        try:
-            rules.append(parse(file, document))
-        except RuleError as error:
-            errors.append(error)
-    return rules, errors
+        rule, faults = examine(file, document, lists)
+        errors.update({(one.file, one.key, one.problem): one for one in faults})
+        if rule is not None:
+            rules.append(rule)
+    return rules, list(errors.values())
 
 
 def _activate(rule: Rule, matcher: Matcher) -> _Active:
@@ -160,45 +294,60 @@ def _duplicates(rules: Sequence[Rule]) -> list[RuleError]:
 
 
 def _refused(rules: Sequence[Rule]) -> list[RuleError]:
-    """Return what the matcher says to each rule alone, so that all refused patterns are named, not the first."""
-    errors = []
+    """Return what the matcher says to the rules, where they can't be made a set for another reason."""
+    matcher = Matcher()
     for rule in rules:
-        try:
-            _activate(rule, Matcher())
-        except RuleError as error:
-            errors.append(error)
-    return errors
+        _activate(rule, matcher)
+    return matcher.faults
 
 
-def _reason(active: _Active, seen: Profile, posts: Sequence[Post]) -> Reason | None:
-    rule = active.rule
-    if not active.wants(seen):
+def _met(active: _Active, seen: _Seen) -> _Hit | None:
+    """Return how the account meets the rule's own tables, campaigns and other rules left aside."""
+    if not active.wants(seen.profile):
         return None
-    counting: list[Post] = []
-    if active.status is not None:
-        counting = _together(active.matching(posts), rule.within, rule.count_min)
-        if len(counting) < rule.count_min:
-            return None
+    if active.status is None:
+        return _Hit(active, ())
+    posts = counting.together(active.rule, active.matching(seen.posts), seen.posts)
+    return None if posts is None else _Hit(active, posts)
+
+
+def _reason(active: _Active, seen: _Seen, parts: Mapping[str, Reason] = _NO_PARTS) -> Reason | None:
+    """Return why the rule hits, or None if it doesn't; ``parts`` are the other rules that have hit."""
+    hit = _met(active, seen)
+    if hit is not None and active.rule.campaign is not None:
+        hit = _of_campaign(hit, active.rule.campaign.accounts_min, seen)
+    if hit is None:
+        return None
+    rule = active.rule
+    helpers = [parts[one] for one in rule.parts if one in parts]
     return Reason(
         rule_id=rule.id,
         rule_name=rule.name,
         weight=rule.weight,
-        shadow=rule.mode == "shadow",
-        evidence=evidence.describe(rule, active.account, active.status, seen, counting),
-        status_ids=tuple(one.status.id for one in counting),
+        shadow=seen.in_shadow(rule),
+        evidence=evidence.describe(hit.active, seen.profile, hit.posts, hit.shared, helpers),
+        status_ids=_status_ids(hit, helpers),
     )
 
 
-def _together(posts: list[Post], within: timedelta | None, wanted: int) -> list[Post]:
-    """Return the posts, newest first, that lie within the time of each other: the newest group large enough."""
-    ordered = sorted(posts, key=lambda one: one.status.created_at, reverse=True)
-    if within is None:
-        return ordered
-    for start, newest in enumerate(ordered):
-        group = [one for one in ordered[start:] if newest.status.created_at - one.status.created_at <= within]
-        if len(group) >= wanted:
-            return group
-    return []
+def _of_campaign(hit: _Hit, accounts_min: int, seen: _Seen) -> _Hit | None:
+    """Return the hit with what enough accounts have in common, and the posts that show it; None without any."""
+    account_id = seen.profile.account.id
+    counted = [
+        (one, campaign.members(one, account_id, seen.campaigns))
+        for one in campaign.shown(hit.active.rule, seen.profile, hit.posts, seen.now)
+    ]
+    shared = sorted((pair for pair in counted if pair[1] >= accounts_min), key=lambda pair: pair[1], reverse=True)
+    if not shared:
+        return None
+    ids = {one for pair in shared for one in pair[0].status_ids}
+    return _Hit(hit.active, [one for one in hit.posts if one.status.id in ids], shared)
+
+
+def _status_ids(hit: _Hit, helpers: Iterable[Reason]) -> tuple[str, ...]:
+    """Return the posts that the rule counted; those of its parts, if it looks at none."""
+    own = [one.status.id for one in hit.posts]
+    return tuple(own or dict.fromkeys(one for helper in helpers for one in helper.status_ids))
 
 
 def _verdict(found: Sequence[tuple[_Active, Reason]], *, watch_at: float, report_at: float) -> Verdict:

@@ -5,6 +5,7 @@ Jobs carry ids and JSON, nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +23,21 @@ from mastowatch.reliable.serializer import JsonQueue
 HIGH, DEFAULT, LOW = QUEUES
 # Without leading zeros: "01" would be another job and another lock for the same account.
 _ID = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
+# Mastodon gives so many posts at once.
+IDS_MAX = 20
+# What a job carries under one name: an id, or a list of them where the name ends like this.
+Argument = str | list[str]
+_LIST = "_ids"
 # Back-off in seconds: a restart of Mastodon takes about a minute, an upgrade a few.
 _BACK_OFF = [10, 60, 300]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A task as it may be queued or triggered: ``arguments`` are names of Mastodon ids, all of them required."""
+    """A task as it may be queued or triggered: ``arguments`` are names of Mastodon ids, all of them required.
+
+    One whose name ends in ``_ids`` is a list of 1 to IDS_MAX.
+    """
 
     name: str
     queue: str
@@ -41,21 +50,42 @@ class TaskSpec:
         """Where RQ imports the function from."""
         return f"mastowatch.jobs.tasks.{self.name}"
 
-    def job_id(self, arguments: Mapping[str, str]) -> str:
+    def job_id(self, arguments: Mapping[str, Argument]) -> str:
         """Return the id under which this work is queued at most once."""
-        return "-".join([self.name, *(arguments[name] for name in self.arguments)])
+        return "-".join([self.name, *(_in_job_id(arguments[name]) for name in self.arguments)])
 
-    def check(self, arguments: Mapping[str, object]) -> dict[str, str]:
+    def describe(self, arguments: Mapping[str, Argument]) -> str:
+        """Return the call in words for people."""
+        told = (one if isinstance(one, str) else f"{len(one)} from {one[0]}" for one in arguments.values())
+        return f"{self.name}({', '.join(told)})"
+
+    def check(self, arguments: Mapping[str, object]) -> dict[str, Argument]:
         """Return the arguments as ids; raises ValueError that names the argument and what is allowed."""
         for name in arguments:
             if name not in self.arguments:
                 raise ValueError(f"{name}: {self.name} takes {', '.join(self.arguments) or 'no arguments'}")
-        return {name: _checked_id(name, arguments.get(name)) for name in self.arguments}
+        return {name: _checked(name, arguments.get(name)) for name in self.arguments}
 
 
 def is_id(text: str) -> bool:
     """Tell whether ``text`` is an id of Mastodon: up to 20 digits."""
     return _ID.fullmatch(text) is not None
+
+
+def _in_job_id(value: Argument) -> str:
+    """Return a part of a job's id: digits and hyphens, as in all ids of ours, and not too many."""
+    if isinstance(value, str):
+        return value
+    digest = hashlib.sha256(",".join(value).encode()).digest()
+    return f"{value[0]}-{len(value)}-{int.from_bytes(digest[:8])}"
+
+
+def _checked(name: str, value: object) -> Argument:
+    if not name.endswith(_LIST):
+        return _checked_id(name, value)
+    if not isinstance(value, list) or not 1 <= len(value) <= IDS_MAX:
+        raise ValueError(f"{name}: must be a list of 1 to {IDS_MAX} Mastodon ids")
+    return [_checked_id(name, one) for one in value]
 
 
 def _checked_id(name: str, value: object) -> str:
@@ -78,8 +108,15 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
+        TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
         TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
+        TaskSpec("read_report_outcomes", LOW, 300, "Read what moderators made of the reports."),
+        # Below the worker's own limit on a stop: up to twenty accounts, one after the other.
+        TaskSpec("process_new_statuses", DEFAULT, 300, "Judge the authors of up to 20 new posts.", ("status_ids",)),
+        TaskSpec("poll_public_timeline", DEFAULT, 120, "Look at new posts on the public timeline."),
+        TaskSpec("undo_expired_actions", DEFAULT, 300, "Undo measures against accounts that have expired."),
+        TaskSpec("send_alerts", HIGH, 60, "Tell of rules that have been dropped."),
         # Takes milliseconds, and matters most while the other queues are long.
         TaskSpec("record_queue_stats", HIGH, 30, "Add a point to the queues' history."),
     )
@@ -108,7 +145,7 @@ class Jobs:
             result_ttl=self._settings.result_ttl,
             failure_ttl=self._settings.failure_ttl,
             retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
-            description=f"{name}({', '.join(checked.values())})",
+            description=spec.describe(checked),
             at_front=at_front,
         )
 
@@ -128,7 +165,7 @@ class Jobs:
             result_ttl=self._settings.result_ttl,
             failure_ttl=self._settings.failure_ttl,
             retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
-            description=f"{name}({', '.join(checked.values())})",
+            description=spec.describe(checked),
         )
 
     def analyze(self, account_id: str) -> bool:

@@ -5,6 +5,7 @@ The web layer turns these into RFC 9457 problems; nothing here knows HTTP beyond
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from mastowatch.errors import MastoWatchError
@@ -15,6 +16,11 @@ class Refusal(MastoWatchError):
 
     status: ClassVar[int]
     title: ClassVar[str]
+
+    @property
+    def members(self) -> Mapping[str, object]:
+        """What the problem's body says beside the text."""
+        return {}
 
 
 class Unknown(Refusal):

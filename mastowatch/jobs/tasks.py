@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import ParamSpec
 
-from rq.job import Retry
+from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
-from mastowatch.jobs import annotating, judging, polling
+from mastowatch.jobs import alerts, annotating, enforcing, judging, outcomes, polling, timeline
 from mastowatch.jobs import context as contexts
+from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
-from mastowatch.ports.types import Origin, QueuePoint
+from mastowatch.jobs.queues import HIGH
+from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.types import Origin, QueuePoint, Status
 
 P = ParamSpec("P")
 
@@ -40,6 +44,19 @@ def _may_wait(task: Callable[P, Result]) -> Callable[P, Result | Retry]:
             return _later(error.retry_at - context.clock())
 
     return run
+
+
+def _at_hand() -> Context:
+    """Return the Context; what came by the most urgent queue, as from a webhook, has its own share of the budget."""
+    context = contexts.current()
+    job = get_current_job()
+    if job is None or job.origin != HIGH:
+        return context
+
+    def urgent(purpose: Purpose) -> Mastodon:
+        return context.mastodon("webhook" if purpose == "judge" else purpose)
+
+    return replace(context, mastodon=urgent)
 
 
 def _later(seconds: float) -> Retry:
@@ -66,13 +83,19 @@ def _poll(origin: Origin) -> Result:
 @_may_wait
 def analyze_and_maybe_report(account_id: str) -> Result:
     """Fetch an account and its posts, judge them, and report the account if it deserves it."""
+    return judging.judge(_at_hand(), account_id)
+
+
+@_may_wait
+def judge_again(account_id: str) -> Result:
+    """Judge an account that was found to be part of a campaign while it was being judged."""
     return judging.judge(contexts.current(), account_id)
 
 
 @_may_wait
 def process_new_status(status_id: str) -> Result:
-    """Judge the author of a post that came in by webhook or stream."""
-    context = contexts.current()
+    """Judge the author of a post that a webhook told of."""
+    context = _at_hand()
     context.ensure_running()
     try:
         status = context.mastodon("judge").status(status_id)
@@ -82,9 +105,50 @@ def process_new_status(status_id: str) -> Result:
 
 
 @_may_wait
+def process_new_statuses(status_ids: list[str]) -> Result:
+    """Judge the authors of posts that came in by the stream or a look at the timeline.
+
+    Whoever can't be judged now is queued alone, so that the others are not judged once more for that.
+    """
+    context = contexts.current()
+    context.ensure_running()
+    by_author: dict[str, list[Status]] = {}
+    for status in context.mastodon("judge").statuses(status_ids):
+        by_author.setdefault(status.account_id, []).append(status)
+    filed = waiting = 0
+    for account_id, statuses in by_author.items():
+        try:
+            filed += judging.judge(context, account_id, *statuses)["outcome"] == "filed"
+        except Deferred:
+            waiting += context.jobs.analyze(account_id)
+    return {"posts": sum(map(len, by_author.values())), "accounts": len(by_author), "filed": filed, "waiting": waiting}
+
+
+def poll_public_timeline() -> Result:
+    """Look at the public timeline, unless the stream reads along; queue the judgement of posts worth a look."""
+    try:
+        return {**timeline.look(contexts.current()).as_result()}
+    except Stopped as error:
+        return {"ended": str(error)}
+
+
+def send_alerts() -> Result:
+    """Tell the address in ALERT_WEBHOOK_FILE what has been dropped; what can't be told is tried at the next tick."""
+    return {"sent": alerts.send_due(contexts.current())}
+
+
+def undo_expired_actions() -> Result:
+    """Undo measures that have expired, and go on with those that a death left half done."""
+    try:
+        return {"settled": enforcing.undo_expired(contexts.current())}
+    except (Stopped, Deferred) as error:
+        return {"ended": str(error)}
+
+
+@_may_wait
 def annotate_report(report_id: str) -> Result:
     """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
-    return annotating.annotate(contexts.current(), report_id)
+    return annotating.annotate(_at_hand(), report_id)
 
 
 def record_queue_stats() -> Result:
@@ -99,3 +163,11 @@ def record_queue_stats() -> Result:
         for one in facts
     )
     return {"queues": len(facts), "depth": sum(one.depth for one in facts)}
+
+
+def read_report_outcomes() -> Result:
+    """Read what moderators made of the reports, and drop rules that were wrong too often."""
+    try:
+        return {**outcomes.read(contexts.current()).as_result()}
+    except Stopped as error:
+        return {"ended": str(error)}

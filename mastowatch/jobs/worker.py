@@ -31,24 +31,25 @@ def create_worker(
         gates=GATES,
         may_take=_may_take(context.settings),
         alive=alive or (lambda: None),
-        **_adjustable(context.settings),
+        **_adjustable(context),
     )
 
 
 def adjust_worker(worker: ReliableWorker, context: Context) -> None:
     """Have ``worker`` follow the settings of ``context`` from the next job on; its queues and name stay."""
     worker.may_take = _may_take(context.settings)
-    worker.adjust(**_adjustable(context.settings))
+    worker.adjust(**_adjustable(context))
 
 
 def _may_take(settings: Settings) -> Callable[[], bool]:
     return lambda: not settings.panic_stop
 
 
-def _adjustable(settings: Settings) -> dict[str, Any]:
+def _adjustable(context: Context) -> dict[str, Any]:
+    settings = context.settings
     return {
         # The dashboard shows what is in force here, where reports are filed, not in its own settings.
-        "labels": {"dry_run": str(settings.dry_run).lower()},
+        "labels": {"dry_run": str(settings.dry_run).lower(), "rules": context.rules.digest},
         "horse_jobs": settings.worker_jobs_per_process,
         "horse_mib": settings.worker_memory_limit,
         "stop_s": settings.worker_stop_timeout,

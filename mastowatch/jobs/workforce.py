@@ -22,6 +22,7 @@ _FIELDS = (
     "failed_job_count",
     "total_working_time",
     "dry_run",
+    "rules",
 )
 
 
@@ -42,6 +43,7 @@ class WorkerRow(BaseModel):
     failed: int
     working_s: float = Field(description="Seconds that it has worked since its start.")
     dry_run: bool | None = Field(default=None, description="Whether it rehearses: judges, but files nothing.")
+    rules: str | None = Field(default=None, description="The digest of the rules that it has in force.")
 
 
 def read_workers(redis: Redis) -> list[WorkerRow]:
@@ -74,4 +76,5 @@ def _row(name: str, values: Sequence[Any], executions: set[Any]) -> WorkerRow:
         failed=int(fields["failed_job_count"] or 0),
         working_s=round(float(fields["total_working_time"] or 0), 3),
         dry_run={"true": True, "false": False}.get(fields["dry_run"]),
+        rules=fields["rules"] or None,
     )

@@ -5,10 +5,28 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from mastowatch.ports.types import AuditEntry, Case, Claim, Counters, Dropped, DroppedBy, QueuePoint
+from mastowatch.ports.types import (
+    Account,
+    AccountAction,
+    AuditEntry,
+    Case,
+    Claim,
+    Counters,
+    Dropped,
+    DroppedBy,
+    Full,
+    Look,
+    OpenReport,
+    Outcome,
+    QueuePoint,
+    Quota,
+    RuleRecord,
+    Sighting,
+    Status,
+)
 
 
 class Claims(Protocol):
@@ -64,6 +82,60 @@ class Cursors(Protocol):
         ...
 
 
+class RecentPosts(Protocol):
+    """How the accounts judged of late looked, with their public and unlisted posts: what new rules are tried on.
+
+    Bounded in posts and in days; the oldest looks go first.
+    """
+
+    def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
+        """Keep this look at the account in place of the one before; boosts and other posts are left out."""
+        ...
+
+    def since(self, at: float) -> Iterator[Look]:
+        """Yield the looks taken at or after ``at``, the oldest first."""
+        ...
+
+    def count(self) -> tuple[int, int]:
+        """Return how many looks and posts are kept."""
+        ...
+
+
+class RuleStats(Protocol):
+    """What each rule has hit, and what moderators made of its reports."""
+
+    def hits(self, account_id: str, shadow_by_rule: Mapping[str, bool], now: float) -> None:
+        """Count the account for the rules that hit it, each account once; True where the rule was in shadow."""
+        ...
+
+    def filed(self, report: OpenReport, look_at: float) -> bool:
+        """Count a report for its rules, and plan to look at ``look_at`` what became of it; False: it is known."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[OpenReport, ...]:
+        """Return the reports to look at by now, the longest due first."""
+        ...
+
+    def look_again(self, report_id: str, at: float) -> None:
+        """Plan the next look at a report that is still open."""
+        ...
+
+    def decided(self, report: OpenReport, outcome: Outcome, rearmed_at: Mapping[str, float], now: float) -> bool:
+        """Count the outcome for the report's rules, once and in one step; False: it was counted before.
+
+        ``rearmed_at`` tells when each of them was last re-armed: what was filed before says nothing on it now.
+        """
+        ...
+
+    def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
+        """Return the record of each rule; an empty one of those that never hit."""
+        ...
+
+    def open_reports(self) -> int:
+        """Return how many reports are yet to be decided on."""
+        ...
+
+
 class Locks(Protocol):
     """Short-lived locks with an owner: only the owner releases, and a dead owner's lock runs out."""
 
@@ -85,6 +157,18 @@ class Judged(Protocol):
 
     def remember(self, account_id: str, fingerprint: str) -> None:
         """Keep it for a week."""
+        ...
+
+
+class HandedOn(Protocol):
+    """Which posts were handed on for judgement lately, so that a second sight of one leads to nothing."""
+
+    def fresh(self, versions: Iterable[str]) -> set[str]:
+        """Return those that are not remembered."""
+        ...
+
+    def remember(self, versions: Iterable[str], now: float) -> None:
+        """Keep them for two hours; bounded in number, the oldest go first."""
         ...
 
 
@@ -121,6 +205,32 @@ class Switches(Protocol):
 
     def describe_panic_stop(self) -> str:
         """Return "off" or "on since ... by ..." for people."""
+        ...
+
+
+class Campaigns(Protocol):
+    """Which accounts have something in common, each thing as long as its window and bounded in number."""
+
+    def note(self, sightings: Iterable[Sighting], account_id: str, now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Note what the account shows; return who showed each of them within its window, itself included.
+
+        At most 200 sightings are looked at, and the newest 500 accounts of each kept.
+        """
+        ...
+
+    def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Return who showed each of them within its window; notes nothing, for whoever only looks."""
+        ...
+
+    def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
+        """Return those whose first accounts were queued again, within the window."""
+        ...
+
+    def wake(self, sighting: Sighting, queue: Callable[[], None]) -> None:
+        """Call ``queue``, which queues the first accounts again, and then remember that it was done.
+
+        In this order: whoever dies in between has them queued twice, not never.
+        """
         ...
 
 
@@ -175,6 +285,45 @@ class RuleSwitches(Protocol):
         """Return when a person last re-armed it (epoch seconds), or 0."""
         ...
 
+    def untold(self) -> tuple[Dropped, ...]:
+        """Return what has been dropped, the pause of all reporting included, and no alert has gone out about."""
+        ...
+
+    def told(self, dropped: Dropped) -> None:
+        """Remember that the alert about it has gone out."""
+        ...
+
+
+class Quotas(Protocol):
+    """Counts reports before they are filed, in sliding windows."""
+
+    def take(self, key: str, quotas: Sequence[Quota], now: float) -> tuple[Full, ...]:
+        """Count the report ``key`` in each quota, in one atomic step, or in none and return those that are full.
+
+        Counted once however often it is asked about: what was counted already is never refused.
+        """
+        ...
+
+    def clear(self, scope: str) -> None:
+        """Begin anew: nothing is counted in ``scope``."""
+        ...
+
+
+class Held(Protocol):
+    """Accounts that a breaker has kept from being reported: they are judged again when it is re-armed."""
+
+    def hold(self, scope: str, account_id: str, now: float) -> None:
+        """Keep it; past a bound the oldest falls off."""
+        ...
+
+    def waiting(self, scope: str) -> tuple[str, ...]:
+        """Return the ids of the accounts held, oldest first."""
+        ...
+
+    def release(self, scope: str, account_id: str) -> None:
+        """Forget it."""
+        ...
+
 
 class Audit(Protocol):
     """Every decision, also not to act; the oldest fall off."""
@@ -185,4 +334,24 @@ class Audit(Protocol):
 
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest entries, newest first."""
+        ...
+
+
+class AccountActions(Protocol):
+    """Measures against accounts, one an account at a time, until they are undone."""
+
+    def get(self, account_id: str) -> AccountAction | None:
+        """Return the latest measure against the account."""
+        ...
+
+    def plan(self, action: AccountAction) -> AccountAction:
+        """Plan it, in one atomic step, or return the one that stands: one not ended, or of the same report."""
+        ...
+
+    def move(self, expect: AccountAction, to: AccountAction) -> bool:
+        """Exchange it if it still stands at ``expect``; False when someone else was first."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
+        """Return those to be looked at: done and expired, or neither done nor ended ATTEND_S after their last step."""
         ...

@@ -10,8 +10,9 @@ from redis import Redis
 
 from mastowatch.config import Loaded
 from mastowatch.config.loading import masked
-from mastowatch.errors import MastoWatchError
 from mastowatch.jobs import context as contexts
+from mastowatch.jobs.context import Context
+from mastowatch.jobs.rule_reload import RuleFiles
 from mastowatch.jobs.worker import adjust_worker, create_worker
 from mastowatch.logs import event
 from mastowatch.processes.layout import Agreement
@@ -33,14 +34,17 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
     Raises ConfigError or a rule error at the start; a bad file at a reload only leaves the old ones in force.
     """
     redis = contexts.connect(loaded)
+    files = RuleFiles(loaded.settings.rules_dir)
     context = contexts.build(loaded, redis)
     contexts.put(context)
     notifier = Notifier()
     worker = create_worker(redis, context, loaded.settings.worker_queues, instance=instance, alive=notifier.alive)
-    reloader = Reloader(loaded, lambda found: _adopt(found, redis, worker), [*OF_REDIS, "WORKER_QUEUES"])
+    reloader = Reloader(loaded, lambda found: _adopt(found, redis, worker, files), [*OF_REDIS, "WORKER_QUEUES"])
     depths = _Depths(worker.connection, loaded.settings.worker_queues)
 
     def step() -> bool:
+        if files.changed():
+            _take_rules(files, worker)
         worker.step()  # waits by itself
         return True
 
@@ -80,17 +84,22 @@ def _tell_start(loaded: Loaded, worker: ReliableWorker, rules: int) -> None:
     )
 
 
-def _adopt(loaded: Loaded, redis: Redis, worker: ReliableWorker) -> None:
+def _adopt(loaded: Loaded, redis: Redis, worker: ReliableWorker, files: RuleFiles) -> None:
     """Put settings and the rules on disk in force; bad rules are named and leave the old ones in force."""
     before = contexts.current().rules
     context = contexts.build(loaded, redis, before)
-    try:
-        rules = contexts.load_rules(loaded.settings.rules_dir)
-    except MastoWatchError as error:
-        event(log, logging.ERROR, "rules_not_reloaded", error=str(error), in_force=before.digest)
-    else:
-        context = replace(context, rules=rules)
-        event(log, logging.INFO, "rules_reloaded", rules=len(rules), digest=rules.digest)
+    _put(replace(context, rules=files.read(loaded.settings.rules_dir, before)), worker)
+
+
+def _take_rules(files: RuleFiles, worker: ReliableWorker) -> None:
+    """Put the rules on disk in force from the next job on, if they are good, and others than before."""
+    context = contexts.current()
+    rules = files.read(context.settings.rules_dir, context.rules)
+    if rules.digest != context.rules.digest:
+        _put(replace(context, rules=rules), worker)
+
+
+def _put(context: Context, worker: ReliableWorker) -> None:
     contexts.put(context)
     adjust_worker(worker, context)
 

@@ -6,9 +6,11 @@ from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 
 from mastowatch import __version__
+from mastowatch.jobs import dropped_api
 from mastowatch.jobs.api import router
 from mastowatch.jobs.context import View
 from mastowatch.jobs.intake import Intake
+from mastowatch.jobs.rules_api import router as rules_router
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.web import health, problems
 from mastowatch.web.auth import KeyGuard
@@ -28,6 +30,8 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     app = FastAPI(title="MastoWatch", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(router(view, recurring_jobs(view.settings)))
+    app.include_router(rules_router(view))
+    app.include_router(dropped_api.router(view))
 
     @app.get("/healthz", tags=["health"], responses={503: {"model": health.Health}})
     def healthz(response: Response) -> health.Health:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ from mastowatch.logs import event
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_S = 5
+_NO_MEMBERS: Mapping[str, object] = {}
 
 
 class Problem(JSONResponse):
@@ -25,11 +27,18 @@ class Problem(JSONResponse):
     media_type = "application/problem+json"
 
 
-def problem(path: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Problem:
-    """Return the response; ``path`` is the one asked for."""
+def problem(
+    path: str,
+    status: int,
+    title: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    members: Mapping[str, object] = _NO_MEMBERS,
+) -> Problem:
+    """Return the response; ``path`` is the one asked for, ``members`` are what its body says beside."""
     # What was asked for may hold what no answer can: a lone surrogate.
     detail = detail.encode("utf-8", "replace").decode()
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
+    body = {**members, "type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
     return Problem(body, status_code=status, headers=headers)
 
 
@@ -45,7 +54,7 @@ def install(app: FastAPI) -> None:
 
 async def _refusal(request: Request, error: Exception) -> Problem:
     assert isinstance(error, Refusal)  # noqa: S101 -- Starlette's handlers are typed for any exception
-    return problem(request.url.path, error.status, error.title, str(error))
+    return problem(request.url.path, error.status, error.title, str(error), members=error.members)
 
 
 async def _invalid(request: Request, error: Exception) -> Problem:

@@ -17,6 +17,8 @@ from tests.redis_server import nowhere
 # 12:00 UTC, where a window of 5 and one of 15 minutes begin; and the ends of both.
 NOON = 1_767_268_800.0
 SHORT, LONG = NOON + 300, NOON + 900
+# From what can wait to what can't.
+PURPOSES = ("sweep", "timeline", "poll", "judge", "webhook", "report")
 
 
 class Clock:
@@ -80,7 +82,7 @@ def test_a_request_counts_in_every_family_it_belongs_to_and_in_the_statistics(bu
     assert redis.hgetall("mastowatch:tally") == tally
 
 
-@pytest.mark.parametrize(("purpose", "share"), [("sweep", 50), ("poll", 80), ("judge", 95), ("report", 100)])
+@pytest.mark.parametrize(("purpose", "share"), list(zip(PURPOSES, (50, 60, 70, 80, 95, 100), strict=True)))
 def test_each_kind_of_work_leaves_room_for_the_more_urgent(budget, purpose, share):
     taken, refusal = spend(budget, purpose)
     assert taken == share
@@ -89,8 +91,7 @@ def test_each_kind_of_work_leaves_room_for_the_more_urgent(budget, purpose, shar
 
 
 def test_what_the_less_urgent_left_is_there_for_the_more_urgent(budget):
-    taken = [spend(budget, purpose)[0] for purpose in ("sweep", "poll", "judge", "report")]
-    assert taken == [50, 30, 15, 5]
+    assert [spend(budget, purpose)[0] for purpose in PURPOSES] == [50, 10, 10, 10, 15, 5]
 
 
 def test_a_full_paging_family_stops_pages_and_nothing_else(budget):
@@ -210,7 +211,7 @@ def test_what_remains_is_believed_even_beside_an_odd_reset(budget, reset):
 
 def test_a_429_blocks_all_work_until_its_reset(budget, clock, redis):
     budget.learn(headers(0, iso(SHORT)), paged=False, status=429)
-    for purpose in ("sweep", "poll", "judge", "report"):
+    for purpose in PURPOSES:
         with pytest.raises(BudgetExhausted) as refusal:
             budget.take(purpose, paged=False)
         assert SHORT <= refusal.value.retry_at <= SHORT + 2

@@ -227,6 +227,14 @@ def test_an_account_that_is_not_known_is_not_found(api):
         api.account("424242")
 
 
+def test_an_account_is_found_by_its_name(api):
+    assert api.account_id("a1000@far.example") == "1000"
+    assert api.account_id("a2") == "2"
+    for unknown in ("a1000", "nobody@far.example", "a/../b"):
+        with pytest.raises(MastodonNotFound):
+            api.account_id(unknown)
+
+
 def test_only_public_and_unlisted_posts_come_newest_first(api):
     assert ids(api.account_statuses(SPAMMER)) == [BOOST, "5002", "5001"]
 
@@ -249,6 +257,52 @@ def test_a_public_or_unlisted_post_is_read_alone(api, status_id):
 def test_any_other_post_is_not_found(api, status_id):
     with pytest.raises(MastodonNotFound):
         api.status(status_id)
+
+
+def test_posts_are_read_together_and_what_may_not_be_seen_is_left_out(api):
+    found = api.statuses(["5001", "5002", "5003", "5004", "424242"])
+    assert sorted(ids(found)) == ["5001", "5002"]
+    assert {one.account_id for one in found} == {SPAMMER}
+
+
+def on_timeline(api, **asked) -> list[str]:
+    wanted = {"local": False, "remote": False, "min_id": None, **asked}
+    return [one.status.id for one in api.public_timeline(**wanted)]
+
+
+def test_the_public_timeline_shows_public_posts_with_their_authors_newest_first(api):
+    assert on_timeline(api) == ["5001", BOOSTED]
+    newest = api.public_timeline(local=False, remote=False, min_id=None)[0]
+    assert (newest.account.acct, newest.account.note_html) == ("a1000@far.example", "<p>hi</p>")
+    assert (newest.status.account_id, newest.version) == (newest.account.id, "5001") == (SPAMMER, "5001")
+
+
+def test_the_public_timeline_is_asked_for_local_or_remote_posts_alone(api):
+    assert on_timeline(api, local=True) == [BOOSTED]
+    assert on_timeline(api, remote=True) == ["5001"]
+    assert on_timeline(api, local=True, remote=True) == ["5001", BOOSTED]
+
+
+def test_the_public_timeline_is_walked_up_without_a_gap(api):
+    assert on_timeline(api, min_id="3999") == ["5001", BOOSTED]
+    assert on_timeline(api, min_id=BOOSTED) == ["5001"]
+    assert on_timeline(api, min_id="5001") == []
+
+
+def test_what_is_no_post_or_not_public_is_on_no_page_and_an_edit_is_another_version(redis):
+    author = {"id": "7", "acct": "a@far.example"}
+    public = {"visibility": "public", "account": author}
+    with strict_mastodon() as strict:
+        strict.answers["/api/v1/timelines/public"] = lambda _: [
+            {"id": "1", **public, "edited_at": "2026-01-01T00:00:00.000Z"},
+            {"id": "2", **public, "visibility": "private"},
+            {"id": "3", "account": author},
+            {"id": "x", **public},
+            {"id": "4", "visibility": "public"},
+            None,
+        ]
+        found = client(strict.url, "bot", redis).public_timeline(local=False, remote=False, min_id=None)
+    assert [one.version for one in found] == ["1@2026-01-01T00:00:00.000Z"]
 
 
 def test_a_filed_report_is_found_again_by_its_marker_and_no_other(api):

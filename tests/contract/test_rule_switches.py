@@ -67,3 +67,15 @@ def test_a_pause_that_cannot_be_read_is_one(redis, damaged):
 def test_a_redis_that_is_away_is_told_as_store_unavailable():
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         RedisRuleSwitches(away).shadowed()
+
+
+def test_each_drop_is_told_of_once(switches):
+    switches.drop("casino", "why", "breaker", NOW)
+    switches.drop(EVERY_RULE, "why", "breaker", NOW)
+    assert {one.rule_id for one in switches.untold()} == {"casino", EVERY_RULE}
+    for one in switches.untold():
+        switches.told(one)
+    assert switches.untold() == ()
+    switches.rearm("casino", NOW + 1)
+    switches.drop("casino", "again", "breaker", NOW + 2)
+    assert [one.why for one in switches.untold()] == ["again"]

@@ -22,6 +22,8 @@ import requests
 from mastodon_mock.db.models import Status as MockStatus
 from redis import Redis
 
+from mastowatch.jobs.context import load_rules
+from mastowatch.jobs.workforce import read_workers
 from mastowatch.reliable.serializer import JsonQueue
 from tests import webhooks
 from tests.engine import wait
@@ -139,7 +141,7 @@ def start(tmp_path: Path) -> Iterator:
         unit.socket.close()
 
 
-@pytest.mark.parametrize("command", ["worker", "scheduler", "api", "dashboard"])
+@pytest.mark.parametrize("command", ["worker", "scheduler", "stream", "api", "dashboard"])
 def test_each_process_is_ready_feeds_the_watchdog_and_stops_cleanly(start, redis, redis_server, command):
     binds = {"API_BIND": f"127.0.0.1:{free_port()}", "DASHBOARD_BIND": f"127.0.0.1:{free_port()}"}
     unit = start(redis_server, command, **binds)
@@ -281,6 +283,35 @@ def test_a_hang_up_reloads_the_rules_and_a_bad_file_leaves_the_old_ones(start, r
     unit.wait_for("2 rules")
     failed = [one for one in unit.events() if one["event"] == "rules_not_reloaded"]
     assert "two.toml" in failed[0]["error"]
+    assert unit.stop() == 0
+
+
+def test_changed_rules_come_into_force_by_themselves_and_a_bad_file_is_told_of_once(
+    start, redis: Redis, redis_server, tmp_path
+):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    good = (ROOT / "etc/rules.d/casino-words.toml").read_text()
+    (rules / "one.toml").write_text(good)
+    queue = JsonQueue("default", connection=redis)
+    unit = start(redis_server, "worker", RULES_DIR=str(rules))
+    first = queue.enqueue("os.getpid")
+    wait(lambda: first.get_status(refresh=True) == "finished")
+    (rules / "two.toml").write_text("id = ")
+    wait(lambda: "rules_not_reloaded" in unit.log.read_text())
+    (worker,) = read_workers(redis)
+    old = worker.rules
+    (rules / "two.toml").write_text(good.replace("casino-words", "casino-again") + "x = 1")
+    wait(lambda: unit.log.read_text().count("rules_not_reloaded") == 2)
+    assert read_workers(redis)[0].rules == old
+    (rules / "two.toml").write_text(good.replace("casino-words", "casino-again"))
+    unit.wait_for("2 rules")
+    later = queue.enqueue("os.getpid")
+    wait(lambda: later.get_status(refresh=True) == "finished")
+    assert later.return_value() != first.return_value(), "a process that knows the new rules"
+    wait(lambda: read_workers(redis)[0].rules == load_rules(rules).digest != old)
+    failed = [one["error"] for one in unit.events() if one["event"] == "rules_not_reloaded"]
+    assert ["two.toml: is not TOML" in failed[0], "two.toml: " in failed[1], len(failed)] == [True, True, 2]
     assert unit.stop() == 0
 
 

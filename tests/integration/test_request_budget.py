@@ -69,7 +69,7 @@ def race(url: str, redis_url: str, clock: Clock, walk: Walk, purpose: Purpose) -
 
 @pytest.mark.parametrize(
     ("walk", "purpose", "allowed"),
-    [("newest", "report", 60), ("newest", "poll", 48), ("below", "report", 60), ("below", "sweep", 30)],
+    [("newest", "report", 60), ("newest", "poll", 42), ("below", "report", 60), ("below", "sweep", 30)],
 )
 def test_racing_readers_use_up_their_share_and_never_meet_a_429(redis, redis_server, clock, walk, purpose, allowed):
     with strict_mastodon(per_5_min=LIMIT, per_user=5 * LIMIT, paged=LIMIT, clock=clock) as strict:

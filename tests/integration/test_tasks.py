@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,16 @@ import pytest
 from redis import Redis
 from rq.job import Retry
 
-from mastowatch.adapters import redis_store
+from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
-from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config import Settings
-from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
@@ -24,9 +28,10 @@ from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import SETTLE_S
 from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.ports.types import Account, Status
+from mastowatch.reliable.serializer import JsonQueue
 
 pytestmark = pytest.mark.redis
-RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
+RULES = contexts.load_rules(Path(__file__).parents[2] / "etc" / "rules.d")
 START = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 PAGE = 4
 # The account, its posts, and the bot's reports on it, open and resolved.
@@ -67,7 +72,9 @@ class World:
     def __init__(self, redis: Redis, server: Server, **settings) -> None:
         self.now = START
         self.redis = redis
-        chosen = Settings(instance_base="https://m.example", **{"dry_run": False, **settings})
+        chosen = Settings(
+            instance_base="https://m.example", **{"dry_run": False, "exempt_followed_locally": False, **settings}
+        )
         self.context = Context(
             settings=chosen,
             rules=RULES,
@@ -80,9 +87,16 @@ class World:
             cases=redis_store.RedisCases(redis),
             switches=redis_store.RedisSwitches(redis),
             rule_switches=RedisRuleSwitches(redis),
+            quotas=RedisQuotas(redis),
+            held=RedisHeld(redis),
+            actions=RedisAccountActions(redis),
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            posts=RedisRecentPosts(redis),
+            rule_stats=RedisRuleStats(redis),
+            campaigns=redis_campaigns.RedisCampaigns(redis),
+            handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
         )
 
@@ -92,6 +106,75 @@ class World:
 
     def queued(self) -> set[str]:
         return {raw.decode().rpartition("-")[2] for raw in self.redis.lrange("rq:queue:default", 0, -1)}
+
+
+def waiting(redis: Redis) -> list[str]:
+    return [raw.decode() for raw in redis.lrange("rq:queue:default", 0, -1)]
+
+
+def test_posts_of_a_batch_are_fetched_at_once_and_each_author_is_judged_once(redis):
+    server = Server()
+    ids = [one.id for number in (1, 2) for one in spam(spammer(server, number))]
+    world = World(redis, server)
+    world.context.me_id()
+    server.requests = 0
+    found = world.run(tasks.process_new_statuses, [*ids, "424242"])
+    assert found == {"posts": 4, "accounts": 2, "filed": 2, "waiting": 0}
+    assert {report.account_id for report in server.reports} == {"1", "2"}
+    judged = 1 + 2 * 2  # the posts; each account and its posts
+    assert server.requests - judged <= 2 * 2, "what is beside it belongs to filing"
+
+
+def test_who_of_a_batch_can_not_be_judged_now_is_queued_alone(redis):
+    server = Server()
+    ids = [one.id for number in (1, 2) for one in spam(spammer(server, number))]
+    world = World(redis, server)
+    world.context.locks.acquire("account:2", "another worker", 60)
+    assert world.run(tasks.process_new_statuses, ids)["waiting"] == 1
+    assert [report.account_id for report in server.reports] == ["1"]
+    assert waiting(redis) == ["analyze_and_maybe_report-2"]
+
+
+def test_a_batch_waits_for_the_budget_and_for_the_end_of_the_panic_stop(redis):
+    server = Server()
+    (one, _) = spam(spammer(server))
+    world = World(redis, server)
+    server.fail = [BudgetExhausted("none left", START + 7)]
+    assert world.run(tasks.process_new_statuses, [one.id]).intervals == [7]
+    world.context.switches.set_panic_stop(on=True, by="me", now=START)
+    assert isinstance(world.run(tasks.process_new_statuses, [one.id]), Retry)
+    assert server.reports == []
+
+
+@pytest.mark.parametrize("wrong", [[], "1", ["x"], ["01"], [["1"]], [None], ["1"] * 21, {"1": "1"}, None])
+def test_a_batch_is_a_list_of_up_to_twenty_ids(wrong):
+    with pytest.raises(ValueError, match="status_ids"):
+        TASKS["process_new_statuses"].check({"status_ids": wrong})
+
+
+def test_a_batch_is_queued_once_under_an_id_of_digits(redis):
+    jobs = Jobs(redis, Settings())
+    ids = [str(number) for number in range(20)]
+    job = jobs.submit("process_new_statuses", {"status_ids": ids})
+    assert re.fullmatch(r"process_new_statuses[-0-9]+", job.id)
+    assert len(job.id) < 80
+    assert job.kwargs == {"status_ids": ids}
+    assert job.description == "process_new_statuses(20 from 0)"
+    assert jobs.submit("process_new_statuses", {"status_ids": ids}) is None
+    assert jobs.submit("process_new_statuses", {"status_ids": ids[:-1]}) is not None
+
+
+@pytest.mark.parametrize(("queue", "purpose"), [("high", "webhook"), ("default", "judge")])
+def test_what_comes_by_the_most_urgent_queue_has_a_share_of_its_own(redis, queue, purpose, monkeypatch):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    asked = []
+    world.context = replace(world.context, mastodon=lambda purpose: asked.append(purpose) or server)
+    job = JsonQueue(queue, connection=redis).enqueue(tasks.analyze_and_maybe_report, one)
+    with contexts.use(world.context):
+        job.perform()
+    assert set(asked) == {purpose, "report"}
 
 
 def spammer(server: Server, number: int = 1) -> str:

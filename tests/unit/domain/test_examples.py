@@ -25,7 +25,7 @@ def test_an_example_that_cannot_be_read_is_named_too():
     examples = {"match": [{"psots": ["casino"]}], "no_match": [{"posts": [{"text": "x", "mentions": "many"}]}]}
     assert failures(examples=examples) == [
         "0.toml: examples.match[1]: psots: is not a key of this table",
-        "0.toml: examples.no_match[1]: mentions: 'many' is not a whole number from 0",
+        "0.toml: examples.no_match[1]: posts[1].mentions: 'many' is not a whole number from 0",
     ]
 
 

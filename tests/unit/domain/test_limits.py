@@ -29,6 +29,7 @@ def test_limits_are_read():
         ({"precision_after": 0}, "limits.precision_after"),
         ({"report_per_day": 3}, "limits.report_per_day"),
         ("20", "limits"),
+        ({"reports_per_hour": 10_001}, "limits.reports_per_hour"),
     ],
 )
 def test_a_wrong_limit_is_named(limits, key):
