@@ -16,7 +16,7 @@ from mastowatch.adapters.redis_handed_on import RedisHandedOn
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import BudgetExhausted, MastodonAuthError
+from mastowatch.errors import BudgetExhausted, MastodonAuthError, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks, timeline
 from mastowatch.jobs.context import Context
@@ -181,9 +181,17 @@ def test_two_looks_at_once_are_one(world):
 
 
 def test_the_lock_is_free_after_a_look_also_after_one_that_failed(world):
-    world.server.fail_next(MastodonAuthError("no"))
-    with pytest.raises(MastodonAuthError):
+    world.server.fail_next(MastodonUnreachable("no"))
+    with pytest.raises(MastodonUnreachable):
         look(world.context)
+    assert look(world.context).ended == "complete"
+
+
+def test_a_server_that_shows_its_timeline_to_nobody_is_told_of_once_and_is_no_error(world, caplog):
+    for _ in range(3):
+        world.server.fail_next(MastodonAuthError("timelines/public: not allowed (403)"))
+        assert "403" in look(world.context).ended
+    assert [one.message for one in caplog.records] == ["timeline_refused"]
     assert look(world.context).ended == "complete"
 
 
