@@ -49,9 +49,16 @@ class MockMastodon:
 
 
 def start_mock(
-    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None, *, port: int = 0
+    config: MastodonMockConfig | None = None,
+    populate: Callable[[Session], object] | None = None,
+    *,
+    port: int = 0,
+    around: Callable[[Any], Any] = lambda app: app,
 ) -> MockMastodon:
-    """Start a server in a thread; ``populate`` adds rows to a session that is then committed."""
+    """Start a server in a thread; ``populate`` adds rows to a session that is then committed.
+
+    ``around`` wraps the ASGI application: what a test puts between the network and the server.
+    """
     app = create_app(config or MastodonMockConfig(seed=SeedConfig()))
     sessions: Callable[[], Session] = app.state.session_factory
     with sessions() as session:
@@ -61,7 +68,7 @@ def start_mock(
         tokens = _tokens(session)
     asked: list[Asked] = []
     options = {"host": "127.0.0.1", "port": port, "log_level": "error", "ws": "none", "timeout_graceful_shutdown": 1}
-    server = uvicorn.Server(uvicorn.Config(_counting(app, asked), **options))
+    server = uvicorn.Server(uvicorn.Config(around(_counting(app, asked)), **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{_port(server, thread)}"
@@ -70,10 +77,13 @@ def start_mock(
 
 @contextmanager
 def running_mock(
-    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None
+    config: MastodonMockConfig | None = None,
+    populate: Callable[[Session], object] | None = None,
+    *,
+    around: Callable[[Any], Any] = lambda app: app,
 ) -> Iterator[MockMastodon]:
     """The same, stopped at the end of the block."""
-    mock = start_mock(config, populate)
+    mock = start_mock(config, populate, around=around)
     try:
         yield mock
     finally:

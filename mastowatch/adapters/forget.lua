@@ -19,6 +19,7 @@ local TASKS = {
   poll_admin_accounts_local = true,
   analyze_and_maybe_report = true,
   judge_again = true,
+  read_report_outcomes = true,
   process_new_status = true,
   annotate_report = true,
   process_new_statuses = true,
@@ -36,6 +37,7 @@ local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
   layout = 'layout', handed_on = 'posts handed on',
+  recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

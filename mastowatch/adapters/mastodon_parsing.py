@@ -45,6 +45,8 @@ def admin_account(json: Json, now: datetime) -> Account:
         "roles": [json.get("role"), *_entities(profile.get("roles"))],
         "suspended": json.get("suspended") or profile.get("suspended"),
         "limited": json.get("silenced") or profile.get("limited"),
+        "sensitized": json.get("sensitized"),
+        "disabled": json.get("disabled"),
     }
     return public_account(merged, now)
 
@@ -72,7 +74,15 @@ def public_account(json: Json, now: datetime) -> Account:
         staff=any(is_staff(role) for role in _entities(json.get("roles"))),
         suspended=bool(json.get("suspended")),
         silenced=bool(json.get("limited")),
+        sensitized=bool(json.get("sensitized")),
+        disabled=bool(json.get("disabled")),
     )
+
+
+def any_local(found: Iterable[object]) -> bool:
+    """Tell whether one of these Account entities lives on this server: its acct names no domain."""
+    accts = (str(one.get("acct") or "@") for one in found if isinstance(one, Mapping))
+    return any("@" not in acct for acct in accts)
 
 
 def is_staff(role: Json) -> bool:
@@ -140,6 +150,7 @@ def report(json: Json, me_id: str) -> FiledReport | None:
         resolved_at=time(json.get("action_taken_at")),
         acted=any(target.get(state) for state in _ACTED),
         status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
+        resolved_by=str(_entity(json.get("action_taken_by_account")).get("id") or ""),
     )
 
 

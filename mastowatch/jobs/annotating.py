@@ -6,14 +6,13 @@ Whoever looks at the report finds on the dashboard, and in the audit, what the r
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from functools import partial
 
 from mastowatch import metrics
 from mastowatch.errors import MastodonNotFound
-from mastowatch.jobs import judging, reporting
+from mastowatch.jobs import casebook, judging
 from mastowatch.jobs.context import Context
-from mastowatch.jobs.filing import Judgement
+from mastowatch.jobs.filing import Filing, Judgement
 from mastowatch.jobs.judging import Result
 from mastowatch.logs import event
 from mastowatch.ports.types import AuditEntry, Case
@@ -34,20 +33,12 @@ def annotate(context: Context, report_id: str) -> Result:
 
 
 def _note(context: Context, judgement: Judgement, *, report_id: str) -> Case:
+    """Put the verdict into the case, where a report that the bot has filed stays what it was."""
     why = f"somebody else reported it (report {report_id}); MastoWatch only adds its verdict"
-    case = replace(reporting.case_of(judgement, "watched", context.clock()), why=why)
-    known = context.cases.get(case.account_id)
-    if known is not None and known.report_id:
-        # What the bot has filed stays in the case: this is about another report.
-        case = replace(
-            case,
-            outcome=known.outcome,
-            report_id=known.report_id,
-            marker=known.marker,
-            status_ids=known.status_ids,
-        )
+    known = context.cases.get(judgement.account.id)
+    case = casebook.grow(known, judgement, Filing("watched", why=why), context.clock())
     context.cases.put(case)
-    context.audit.add(_entry(case, report_id))
+    context.audit.add(_entry(case, report_id, why))
     context.tally.add(metrics.REPORTS_ANNOTATED)
     event(
         log,
@@ -63,18 +54,19 @@ def _note(context: Context, judgement: Judgement, *, report_id: str) -> Case:
     return case
 
 
-def _entry(case: Case, report_id: str) -> AuditEntry:
+def _entry(case: Case, report_id: str, why: str) -> AuditEntry:
+    present = [reason for reason in case.reasons if not reason.past]
     return AuditEntry(
         at=case.judged_at,
         event="annotated",
         outcome=case.outcome,
-        why=case.why,
+        why=why,
         account_id=case.account_id,
         acct=case.acct,
         level=case.level,
         score=case.score,
         shadow_score=case.shadow_score,
-        rules={one.rule_id: one.weight for one in case.reasons if not one.shadow},
-        shadow_rules={one.rule_id: one.weight for one in case.reasons if one.shadow},
+        rules={reason.rule_id: reason.weight for reason in present if not reason.shadow},
+        shadow_rules={reason.rule_id: reason.weight for reason in present if reason.shadow},
         report_id=report_id,
     )

@@ -274,7 +274,9 @@ def start_mastodon() -> tuple[MockMastodon, Population, list[str]]:
     config = MastodonMockConfig(seed=SeedConfig(), url_scheme="http", domain=f"127.0.0.1:{MASTODON_PORT}")
     mock = start_mock(
         config,
-        lambda session: people.append(populate(session, datetime.now(UTC), accounts=200, planted=2, misses=2)),
+        lambda session: people.append(
+            populate(session, datetime.now(UTC), accounts=200, planted=2, misses=1, languages=("en",))
+        ),
         port=MASTODON_PORT,
     )
     return mock, people[0], _one_post_each(mock, people[0])
