@@ -55,12 +55,6 @@ class World:
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 
-    def requests(self) -> int:
-        """Return how many requests the next judgement costs."""
-        before = self.server.requests
-        self.judge()
-        return self.server.requests - before
-
     @property
     def case(self) -> Case:
         found = self.context.cases.get("7")
@@ -212,15 +206,40 @@ def test_a_claim_of_a_version_that_knew_one_report_an_account_is_completed(world
     assert len(world.server.reports) == 1
 
 
-def test_what_the_look_ups_cost(world):
-    judging = 2
-    assert world.requests() == judging + 2 + 1, "own reports, open and resolved, and the report itself"
-    assert world.requests() == judging, "nothing is new"
+class Watched:
+    """Passes calls on to a Mastodon, and notes their names."""
+
+    def __init__(self, server: MemoryMastodon, asked: list[str]) -> None:
+        self._server, self._asked = server, asked
+
+    def __getattr__(self, name: str):
+        self._asked.append(name)
+        return getattr(self._server, name)
+
+
+def test_what_is_asked_of_mastodon_for_a_report(world):
+    asked: list[str] = []
+    purposes = []
+
+    def mastodon(purpose):
+        purposes.append(purpose)
+        return Watched(world.server, asked)
+
+    world.context = replace(world.context, mastodon=mastodon)
+
+    def asks() -> list[str]:
+        asked.clear()
+        world.judge()
+        return [name for name in asked if "report" in name]
+
+    assert asks() == ["own_reports", "file_report"]
+    assert asks() == [], "nothing is new"
     world.later(hours=1)
     world.post("casino")
-    assert world.requests() == judging + 1, "is it still open?"
+    assert asks() == ["report"], "is it still open?"
     world.server.resolve("1")
-    assert world.requests() == judging + 1 + 2 + 1
+    assert asks() == ["report", "own_reports", "file_report"]
+    assert purposes.count("report") == 2 + 1 + 3, "what is asked for a report may use up the whole budget"
 
 
 def test_the_permit_is_asked_once_a_report_and_not_for_one_that_is_there(world):
