@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastowatch.adapters.rule_files import read_rules
 from mastowatch.domain import examples
 from mastowatch.domain.explaining import Explainer
 from mastowatch.domain.ruleset import RuleSet
+from mastowatch.jobs.context import load_rules
 from tests.rules import document, ruleset, seen
 
 NOW = examples.NOW
@@ -124,7 +124,7 @@ def test_hits_come_first_and_rules_that_are_off_are_left_out():
     assert list(explained(rules, posts=["casino"])) == ["b", "a"]
 
 
-SHIPPED = RuleSet.load(read_rules(Path(__file__).parents[3] / "etc" / "rules.d"))
+SHIPPED = load_rules(Path(__file__).parents[3] / "etc" / "rules.d")
 EXAMPLES = [
     pytest.param(one, id=f"{rule.id}-{number}")
     for rule in SHIPPED.rules
