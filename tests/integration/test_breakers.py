@@ -120,6 +120,17 @@ def test_a_dropped_rule_that_is_rearmed_reports_what_it_was_kept_from(redis):
     assert [(one.event, list(one.rules)) for one in audit] == [("rearmed", ["airdrop"]), ("dropped", ["airdrop"])]
 
 
+@pytest.mark.parametrize(("light", "held"), [(2.0, ("1",)), (0.5, ())])
+def test_only_what_the_dropped_rule_would_have_had_reported_is_held(redis, light, held):
+    server = Server()
+    world = guarded(redis, server, rule("heavy", 4.0), rule("light", light))
+    world.context.rule_switches.drop("heavy", "why", "precision", 1.0)
+    outcomes(world, [spammer(server)])
+    assert world.context.held.waiting("heavy") == held
+    assert world.context.held.waiting("light") == ()
+    assert ("dropped to shadow: heavy" in world.context.cases.get("1").why) is bool(held)
+
+
 def test_arming_what_is_not_dropped_changes_nothing(redis):
     world = guarded(redis, Server(), rule("airdrop", 6.0))
     assert arming.arm(world.context, "airdrop", "alice") == Armed((), 0)

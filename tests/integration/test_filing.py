@@ -213,7 +213,7 @@ def test_a_claim_of_a_version_that_knew_one_report_an_account_is_completed(world
 
 
 def test_what_the_look_ups_cost(world):
-    judging = 2
+    judging = 3  # the account, its posts, and right before the report its followers
     assert world.requests() == judging + 2 + 1, "own reports, open and resolved, and the report itself"
     assert world.requests() == judging, "nothing is new"
     world.later(hours=1)
