@@ -42,7 +42,8 @@ def enforce(context: Context, judgement: Judgement, done: Filing) -> None:
     if not context.settings.allow_enforcement or not done.report_id or done.outcome != "filed" or done.resolved:
         return
     standing = context.actions.get(judgement.account.id)
-    if standing is None or (standing.ended and standing.report_id != done.report_id):
+    if standing is None or standing.ended:
+        # One that ended for the same report stays what it is.
         standing = _plan(context, judgement, done.report_id)
     if standing is not None and standing.report_id == done.report_id:
         _go_on(context, standing)

@@ -116,6 +116,26 @@ def test_what_was_done_is_undone_also_when_enforcement_was_turned_off_since(redi
     assert server.measures == [("1", "silence"), ("1", "unsilence")]
 
 
+def test_what_was_begun_is_not_sent_again_when_enforcement_was_turned_off_since(redis, server):
+    world = enforced(redis, server)
+    take = server.take_measure
+
+    def away(*_):
+        raise MastodonUnreachable("no answer")
+
+    server.take_measure = away
+    with pytest.raises(MastodonUnreachable):
+        judge(world, "1")
+    server.take_measure = take
+    off = world.context.settings.model_copy(update={"allow_enforcement": False})
+    world.context = replace(world.context, settings=off)
+    world.now += 400
+    assert judge(world, "1")["outcome"] == "filed"
+    undo(world)
+    assert server.measures == []
+    assert world.context.actions.get("1").state == "failed"
+
+
 def test_it_is_done_once_a_report_however_often_the_account_is_judged(redis, server):
     world = enforced(redis, server)
     for _ in range(3):
