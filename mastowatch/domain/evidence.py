@@ -12,8 +12,9 @@ from typing import Protocol
 from mastowatch.domain import campaign, counting
 from mastowatch.domain.campaign import Shown
 from mastowatch.domain.conditions import Compiled
-from mastowatch.domain.facts import Features, Post, Profile
+from mastowatch.domain.facts import Post, Profile
 from mastowatch.domain.masking import mask
+from mastowatch.domain.matcher import Features
 from mastowatch.domain.rule import Rule
 from mastowatch.domain.verdict import Reason
 
@@ -161,8 +162,9 @@ def _disguised(rule: Rule, seen: Profile, posts: Sequence[Post]) -> Iterator[str
 
 def _quoted(label: str, words: Iterable[str], at_most: int) -> str:
     """Return the first of ``words``, each once, under their label; "" where there are none."""
-    unique = list(dict.fromkeys(mask(word)[:_ONE_MAX] for word in words))
-    if not unique:
+    unique = list(dict.fromkeys(words))
+    shown = list(filter(None, dict.fromkeys(mask(word)[:_ONE_MAX] for word in unique[:at_most])))
+    if not shown:
         return ""
     more = f" and {len(unique) - at_most} more" if len(unique) > at_most else ""
-    return f"{label}: {', '.join(unique[:at_most])}{more}"
+    return f"{label}: {', '.join(shown)}{more}"

@@ -47,6 +47,9 @@ class _Active:
         wanted, spared = self.status, self.not_status
         if wanted is None:
             return []
+        if wanted.features:
+            first = wanted.features[0]
+            posts = [one for one in posts if first in one.features]
         return [one for one in posts if wanted.all_hold(one) and not (spared and spared.any_holds(one))]
 
 
