@@ -139,7 +139,8 @@ class MastodonStream:
     def _read(self, raw: Any) -> StreamEnd:  # noqa: ANN401 -- urllib3's response
         reader = EventReader()
         while not self._closed:
-            chunk = raw.read1(_CHUNK)
+            # What has come in, and no more: to wait for a full chunk would hold back a quiet server's posts.
+            chunk = raw.read1(_CHUNK, decode_content=True)
             if not chunk:
                 return StreamEnd("closed", "the server ended the connection")
             for event in reader.feed(chunk):
