@@ -91,6 +91,10 @@ class AlertNotSent(MastoWatchError):
     """An alert did not reach its address; it is tried again."""
 
 
+class ActionInDoubt(Deferred):
+    """An action was sent and its answer is unknown, or another worker takes it; it is looked up after ``retry_at``."""
+
+
 class MastodonError(MastoWatchError):
     """A request to Mastodon did not give what was asked for."""
 

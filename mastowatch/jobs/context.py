@@ -33,6 +33,7 @@ from mastowatch.adapters import (
     rule_files,
 )
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
@@ -74,6 +75,7 @@ class Context:
     rule_switches: store.RuleSwitches
     quotas: store.Quotas
     held: store.Held
+    actions: store.AccountActions
     audit: store.Audit
     tally: store.Tally
     history: store.History
@@ -269,6 +271,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),
+        actions=RedisAccountActions(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),

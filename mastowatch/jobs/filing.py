@@ -41,12 +41,16 @@ _BUSY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An account, its posts, and what the rules and the policy made of them."""
+    """An account, its posts, and what the rules and the policy made of them.
+
+    ``action`` says what is done to it beside reporting it, "" for nothing.
+    """
 
     account: Account
     statuses: Sequence[Status]
     verdict: Verdict
     decision: Decision
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +268,7 @@ def _request(
         posts_seen=len(judgement.statuses),
         now=datetime.fromtimestamp(context.clock(), UTC),
         again=f"Reported before (report {before.id}, resolved). New since: {news}." if before else "",
+        action=judgement.action,
     )
     return ReportRequest(
         account_id=judgement.account.id,

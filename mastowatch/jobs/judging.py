@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
 from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
-from mastowatch.jobs import campaigns, guarding, learning, polling, reporting
+from mastowatch.jobs import campaigns, enforcing, guarding, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
@@ -46,7 +46,7 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], a
     except MastodonNotFound:
         reporting.record_gone(context, account_id)
         return {"outcome": "gone"}
-    case = _carry_out(context, account, statuses, act)
+    case = _decide_and(act, context, account, statuses)
     if act is reporting.act:  # one that was only looked at has yet to be acted on
         context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
     context.tally.add(metrics.ACCOUNTS_JUDGED)
@@ -54,7 +54,7 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], a
     return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
 
 
-def _carry_out(context: Context, account: Account, statuses: tuple[Status, ...], act: Act) -> Case:
+def _decide_and(act: Act, context: Context, account: Account, statuses: tuple[Status, ...]) -> Case:
     """Decide and act; once more for each rule that is dropped to shadow meanwhile, without it."""
     now = datetime.fromtimestamp(context.clock(), UTC)
     seen = campaigns.note(context, account, statuses, now)
@@ -96,7 +96,8 @@ def _judgement(
         dry_run=settings.dry_run,
     )
     decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
-    return Judgement(account, statuses, verdict, decision)
+    action = enforcing.announce(context, account, verdict, decision)
+    return Judgement(account, statuses, verdict, decision, action)
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:

@@ -115,6 +115,7 @@ TASKS: Mapping[str, TaskSpec] = {
         # Below the worker's own limit on a stop: up to twenty accounts, one after the other.
         TaskSpec("process_new_statuses", DEFAULT, 300, "Judge the authors of up to 20 new posts.", ("status_ids",)),
         TaskSpec("poll_public_timeline", DEFAULT, 120, "Look at new posts on the public timeline."),
+        TaskSpec("undo_expired_actions", DEFAULT, 300, "Undo measures against accounts that have expired."),
         TaskSpec("send_alerts", HIGH, 60, "Tell of rules that have been dropped."),
         # Takes milliseconds, and matters most while the other queues are long.
         TaskSpec("record_queue_stats", HIGH, 30, "Add a point to the queues' history."),

@@ -6,7 +6,7 @@ import logging
 
 from mastowatch import metrics
 from mastowatch.errors import ReportingPaused
-from mastowatch.jobs import casebook, filing, guarding
+from mastowatch.jobs import casebook, enforcing, filing, guarding
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Filing, Judgement
 from mastowatch.logs import event
@@ -25,6 +25,8 @@ def act(context: Context, judgement: Judgement) -> Case:
     if case.level != "none" or case.reasons or case.report_id:
         context.cases.put(case)
     _record(context, judgement, done, case)
+    # Last, so that whatever happens to it the report stands in the record.
+    enforcing.enforce(context, judgement, done)
     return case
 
 

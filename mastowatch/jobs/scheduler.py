@@ -14,6 +14,8 @@ from mastowatch.reliable.scheduler import Recurring, ReliableScheduler
 
 # A breaker trips at night as well: somebody may be waiting for it.
 ALERTS_EVERY_S = 30
+# Always planned: also where enforcement has been turned off, what was done before is undone.
+UNDO_EVERY_S = 60
 
 
 def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
@@ -25,6 +27,7 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
         tasks.record_queue_stats: settings.queue_stats_interval,
         tasks.read_report_outcomes: settings.report_outcomes_interval,
         tasks.send_alerts: ALERTS_EVERY_S,
+        tasks.undo_expired_actions: UNDO_EVERY_S,
     }
     return tuple(
         Recurring(

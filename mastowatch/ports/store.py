@@ -10,6 +10,7 @@ from typing import Protocol
 
 from mastowatch.ports.types import (
     Account,
+    AccountAction,
     AuditEntry,
     Case,
     Claim,
@@ -333,4 +334,24 @@ class Audit(Protocol):
 
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest entries, newest first."""
+        ...
+
+
+class AccountActions(Protocol):
+    """Measures against accounts, one an account at a time, until they are undone."""
+
+    def get(self, account_id: str) -> AccountAction | None:
+        """Return the latest measure against the account."""
+        ...
+
+    def plan(self, action: AccountAction) -> AccountAction:
+        """Plan it, in one atomic step, or return the one that stands: one not ended, or of the same report."""
+        ...
+
+    def move(self, expect: AccountAction, to: AccountAction) -> bool:
+        """Exchange it if it still stands at ``expect``; False when someone else was first."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
+        """Return those to be looked at: done and expired, or neither done nor ended ATTEND_S after their last step."""
         ...

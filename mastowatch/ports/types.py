@@ -51,6 +51,8 @@ class Account:
     staff: bool = False
     suspended: bool = False
     silenced: bool = False
+    sensitized: bool = False
+    disabled: bool = False
 
     @property
     def origin(self) -> Origin:
@@ -192,7 +194,8 @@ class Receipt:
 class FiledReport:
     """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
 
-    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now. ``resolved_by`` is the account that
+    resolved it, "" where the server doesn't tell.
     """
 
     id: str
@@ -204,6 +207,7 @@ class FiledReport:
     resolved_at: datetime | None = None
     acted: bool = False
     status_ids: tuple[str, ...] = ()
+    resolved_by: str = ""
 
 
 ClaimState = Literal["planned", "sent", "filed", "failed"]
@@ -342,6 +346,36 @@ class Full:
     scope: str
     window: Literal["hour", "day"]
     limit: int
+
+
+# What may be done to an account beyond reporting it, the mildest first.
+Measure = Literal["sensitive", "silence", "suspend"]
+ActionState = Literal["planned", "sent", "acted", "done", "undoing", "undone", "left", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAction:
+    """A measure that a report brought about, and how far it and its undoing got; see docs/explanation/enforcement.md.
+
+    ``others`` are the measures that were in force already, ``reopen`` the reports that were open before it: Mastodon
+    resolves them with it. ``why`` tells how it ended. Times are epoch seconds.
+    """
+
+    account_id: str
+    measure: Measure
+    rule_id: str
+    report_id: str
+    state: ActionState
+    changed_at: float
+    expires_at: float
+    others: tuple[str, ...] = ()
+    reopen: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self.state in ("undone", "left", "failed")
 
 
 AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]

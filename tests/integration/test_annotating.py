@@ -14,16 +14,14 @@ from mastowatch import metrics
 from mastowatch.adapters import redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.adapters.redis_audit import RedisAudit
-from mastowatch.adapters.rule_files import read_rules
 from mastowatch.config.loading import load
-from mastowatch.domain.ruleset import RuleSet
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
 from mastowatch.jobs.context import Context
 from mastowatch.ports.types import Account, FiledReport, Status
 
 pytestmark = pytest.mark.redis
-RULES = RuleSet.load(read_rules(Path(__file__).parents[2] / "etc" / "rules.d"))
+RULES = contexts.load_rules(Path(__file__).parents[2] / "etc" / "rules.d")
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 BOT, SPAMMER, QUIET = "900", "5", "6"
 

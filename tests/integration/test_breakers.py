@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -118,6 +119,17 @@ def test_a_dropped_rule_that_is_rearmed_reports_what_it_was_kept_from(redis):
     assert outcomes(world, ["2"]) == ["filed"], "its counters began anew"
     audit = [one for one in world.context.audit.recent(99) if one.event in ("dropped", "rearmed")]
     assert [(one.event, list(one.rules)) for one in audit] == [("rearmed", ["airdrop"]), ("dropped", ["airdrop"])]
+
+
+@pytest.mark.parametrize(("light", "held"), [(2.0, ("1",)), (0.5, ())])
+def test_only_what_the_dropped_rule_would_have_had_reported_is_held(redis, light, held):
+    server = Server()
+    world = guarded(redis, server, rule("heavy", 4.0), rule("light", light))
+    world.context.rule_switches.drop("heavy", "why", "precision", 1.0)
+    outcomes(world, [spammer(server)])
+    assert world.context.held.waiting("heavy") == held
+    assert world.context.held.waiting("light") == ()
+    assert ("dropped to shadow: heavy" in world.context.cases.get("1").why) is bool(held)
 
 
 def test_arming_what_is_not_dropped_changes_nothing(redis):
@@ -353,3 +365,16 @@ def test_no_text_of_a_post_reaches_the_audit(redis):
     }  # fmt: skip
     assert b"CANARY" not in fields[b"entry"]
     assert b"canary@" not in fields[b"entry"]
+
+
+def test_many_workers_at_once_file_no_more_than_the_limit_and_forget_nobody(redis):
+    server = Server()
+    ids = [spammer(server, number) for number in range(1, 41)]
+    world = guarded(redis, server, rule("airdrop", 6.0), reports_per_hour=10, rule_reports_per_hour=99)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: world.run(JUDGE, one)["outcome"], ids))
+    assert (found.count("filed"), found.count("held")) == (10, 30)
+    assert len({report.account_id for report in server.reports}) == len(server.reports) == 10
+    reported = {report.account_id for report in server.reports}
+    assert set(world.context.held.waiting(EVERY_RULE)) == set(ids) - reported
+    assert len([one for one in world.context.audit.recent(99) if one.event == "dropped"]) == 1

@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from mastodon_mock.db.models import Status as MockStatus
 from redis import Redis
 
 from mastowatch.jobs.context import load_rules
@@ -692,3 +694,29 @@ def test_what_was_answered_has_its_job_though_the_api_is_killed_and_what_is_sent
         thread.join()
     assert queued() == list(range(1, 1001))
     assert unit.stop() == 0
+
+
+def test_a_webhook_of_a_post_leads_to_a_case_of_its_author(start, redis, redis_server, tmp_path):
+    (tmp_path / "secret").write_text("one")
+    born = datetime.now(UTC) - timedelta(hours=2)
+
+    def populate(session):
+        add_account(session, "bot", id=1, token="t", role="admin")
+        add_account(session, "spammer", id=5, created_at=born)
+        # What the shipped rule test-string is there for.
+        text = "<p>XJS-C4JDBQADN1-NSBN3-2IDNEN-GTUBE-MASTOWATCH</p>"
+        session.add(MockStatus(id=71, account_id=5, content=text, created_at=datetime.now(UTC)))
+
+    address = f"127.0.0.1:{free_port()}"
+    with running_mock(populate=populate) as mastodon:
+        worker = start(redis_server, "worker", INSTANCE_BASE=mastodon.url)
+        api = start(redis_server, "api", API_BIND=address, WEBHOOK_SECRET_FILE=str(tmp_path / "secret"))
+        worker.wait_for("idle")
+        api.wait_for("READY=1")
+        body = webhooks.delivery("status.created", webhooks.status_entity("71"))
+        given = webhooks.signature(body, "one")
+        url = f"http://{address}/webhooks/mastodon"
+        assert requests.post(url, data=body, headers=given, timeout=20).status_code == 202
+        wait(lambda: redis.exists("mastowatch:case:5"))
+        assert json.loads(redis.get("mastowatch:case:5"))["reasons"]
+        assert worker.stop() == api.stop() == 0

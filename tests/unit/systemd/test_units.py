@@ -111,7 +111,7 @@ def test_each_service_gets_the_secrets_that_it_uses_and_no_other():
         "mastowatch-dashboard.service": {"redis_password"},
         "mastowatch-scheduler.service": {"redis_password"},
         "mastowatch-stream.service": {"access_token", "redis_password"},
-        "mastowatch-worker@.service": {"access_token", "redis_password"},
+        "mastowatch-worker@.service": {"access_token", "alert_webhook", "redis_password"},
     }
 
 
