@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mastowatch.domain.facts import Features, Post, Profile
-from mastowatch.domain.matcher import Matcher
+from mastowatch.domain.facts import Post, Profile
+from mastowatch.domain.matcher import Features, Matcher
 from mastowatch.domain.rule import AccountConditions, StatusConditions
 from mastowatch.domain.text import Text
 
@@ -29,7 +29,10 @@ class Compiled(Generic[Seen]):
 
     def all_hold(self, seen: Seen) -> bool:
         """Tell whether every condition holds; an empty table always does."""
-        return all(check(seen) for check in self.checks)
+        for check in self.checks:  # noqa: SIM110 -- all() takes twice as long
+            if not check(seen):
+                return False
+        return True
 
     def any_holds(self, seen: Seen) -> bool:
         """Tell whether one condition holds; an empty table never does."""

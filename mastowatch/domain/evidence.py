@@ -12,8 +12,9 @@ from typing import Protocol
 from mastowatch.domain import campaign, counting
 from mastowatch.domain.campaign import Shown
 from mastowatch.domain.conditions import Compiled
-from mastowatch.domain.facts import Features, Post, Profile
+from mastowatch.domain.facts import Post, Profile
 from mastowatch.domain.masking import mask
+from mastowatch.domain.matcher import Features
 from mastowatch.domain.rule import Rule
 from mastowatch.domain.verdict import Reason
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import repeat
+from typing import NamedTuple
 
-from mastowatch.domain.matcher import Matcher
+from mastowatch.domain.matcher import Features, Matcher
 from mastowatch.domain.text import Text, read_html
 from mastowatch.ports.types import Account, Status
-
-# What was found in a text: feature number of the matcher to the words found.
-Features = Mapping[int, tuple[str, ...]]
 
 # Rates of an account younger than this are taken as if it were this old: three posts in a minute are no wave.
 _YOUNGEST = timedelta(hours=1)
@@ -68,8 +66,7 @@ class Profile:
         return self._matcher.scan(self.account.username.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A post: its text, with content warning and alt texts, read and scanned."""
 
     status: Status
@@ -93,8 +90,12 @@ def read_posts(statuses: Iterable[Status], matcher: Matcher, born: datetime | No
 
     First all are read, then all are scanned: the processor keeps one task's code and tables at hand.
     """
+    posts = list(statuses)
     texts = [
-        (one, read_html(one.content_html, one.spoiler_text, *[media.description for media in one.media]))
-        for one in statuses
+        read_html(one.content_html, one.spoiler_text, *[media.description for media in one.media])
+        if one.media
+        else read_html(one.content_html, one.spoiler_text)
+        for one in posts
     ]
-    return [Post(status, text, matcher.scan(text.folded), born) for status, text in texts]
+    found = matcher.scan_all([text.folded for text in texts])
+    return list(map(Post, posts, texts, found, repeat(born)))

@@ -6,21 +6,26 @@ Both are linear in the text, whatever the rules. Words are matched at word edges
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import re2
 from ahocorasick_rs import AhoCorasick, MatchKind
 
+from mastowatch.domain import literals
 from mastowatch.domain.edges import at_edges
 from mastowatch.domain.folding import fold
 from mastowatch.errors import RuleError
+
+# Feature number to what was found.
+Features = Mapping[int, tuple[str, ...]]
 
 _SET_MEMORY = 64 << 20  # bytes
 # Instructions of a compiled pattern. ``common-word.{0,40}`` has over 100 and slows the whole set twentyfold.
 _EXPENSIVE_FROM, PROGRAM_MAX = 100, 2000
 _QUOTE_MAX = 40  # characters
+_EITHER_CASE = "(?i)"
 
 _SYNTAX = "see github.com/google/re2/wiki/Syntax"
 # What stands in the pattern or in RE2's complaint, and what to do about it; the first that fits is given.
@@ -60,6 +65,7 @@ class Matcher:
         self._words: list[str] = []
         self._word_features: list[list[int]] = []
         self._index: dict[str, int] = {}
+        self._literals: dict[int, list[int]] = {}
         self._patterns: list[Any] = []
         self._pattern_features: list[int] = []
         self._sets: list[_Set] = []
@@ -70,11 +76,7 @@ class Matcher:
         """Return the feature "one of these words or phrases stands in the text"."""
         feature = self._next()
         for word in map(fold, words):
-            if word not in self._index:
-                self._index[word] = len(self._words)
-                self._words.append(word)
-                self._word_features.append([])
-            self._word_features[self._index[word]].append(feature)
+            self._word_features[self._number(word)].append(feature)
         return feature
 
     def add_pattern(self, pattern: str, *, file: str, key: str) -> int:
@@ -90,30 +92,59 @@ class Matcher:
         return feature
 
     def compile(self) -> None:
-        """Build the automaton and the sets; the expensive patterns go into a set of their own."""
+        """Build the automaton and the sets.
+
+        A pattern that can't match without one of a few strings is tried where one of them stands. The others go into
+        sets, the expensive ones into one of their own.
+        """
+        without = []
+        for number, one in enumerate(self._patterns):
+            strings = literals.needed(one.pattern.removeprefix(_EITHER_CASE))
+            for string in strings:
+                self._literals.setdefault(self._number(string), []).append(number)
+            if not strings:
+                without.append(number)
         if self._words:
             self._automaton = AhoCorasick(self._words, matchkind=MatchKind.Standard)
         for expensive in (False, True):
             members = [
-                number for number, one in enumerate(self._patterns) if (one.programsize >= _EXPENSIVE_FROM) == expensive
+                number for number in without if (self._patterns[number].programsize >= _EXPENSIVE_FROM) == expensive
             ]
             if members:
                 self._sets.append(self._compile_set(members))
 
-    def scan(self, folded: str) -> Mapping[int, tuple[str, ...]]:
+    def scan(self, folded: str) -> Features:
         """Return the features of the text, each with what was found, for quoting."""
-        found: dict[int, tuple[str, ...]] = {}
-        if not folded:
-            return found
-        if self._automaton is not None:
-            self._scan_words(self._automaton, folded, found)
-        if self._sets:
-            self._scan_patterns(folded, found)
-        return found
+        return self.scan_all([folded])[0]
 
-    def _scan_words(self, automaton: AhoCorasick, folded: str, found: dict[int, tuple[str, ...]]) -> None:
-        for number, start, end in automaton.find_matches_as_indexes(folded, overlapping=True):
-            if at_edges(folded, start, end):
+    def scan_all(self, texts: Sequence[str]) -> list[Features]:
+        """Return the features of each text.
+
+        All are looked through for words first, then for patterns: the processor keeps one engine's tables at hand.
+        """
+        found: list[dict[int, tuple[str, ...]]] = [{} for _ in texts]
+        if self._automaton is not None:
+            look = self._automaton.find_matches_as_indexes
+            for folded, features in zip(texts, found, strict=True):
+                matches = look(folded, overlapping=True)
+                if matches:
+                    self._note_words(matches, folded, features)
+        if self._sets:
+            for folded, features in zip(texts, found, strict=True):
+                if folded:
+                    self._scan_patterns(folded, features)
+        return list(found)
+
+    def _note_words(
+        self, matches: Iterable[tuple[int, int, int]], folded: str, found: dict[int, tuple[str, ...]]
+    ) -> None:
+        tried: set[int] = set()
+        for number, start, end in matches:
+            for pattern in self._literals.get(number, ()):
+                if pattern not in tried:
+                    tried.add(pattern)
+                    self._look_for(pattern, folded, found)
+            if self._word_features[number] and at_edges(folded, start, end):
                 word = self._words[number]
                 for feature in self._word_features[number]:
                     known = found.get(feature, ())
@@ -144,6 +175,14 @@ class Matcher:
         compiled.Compile()
         return _Set(compiled, tuple(members))
 
+    def _number(self, word: str) -> int:
+        """Return the number of a word of the automaton."""
+        if word not in self._index:
+            self._index[word] = len(self._words)
+            self._words.append(word)
+            self._word_features.append([])
+        return self._index[word]
+
     def _next(self) -> int:
         self._features += 1
         return self._features
@@ -152,7 +191,7 @@ class Matcher:
 def compile_pattern(pattern: str, *, file: str, key: str) -> Any:  # noqa: ANN401 -- re2 ships no types
     """Return the pattern compiled; raises RuleError, with a hint, for what RE2 refuses and what costs too much."""
     try:
-        compiled = re2.compile("(?i)" + pattern, options=_options())
+        compiled = re2.compile(_EITHER_CASE + pattern, options=_options())
     except re2.error as error:
         problem = f"RE2 refuses the pattern {pattern!r}: {_said(error)}"
         raise RuleError(file, key, problem, _hint(pattern, error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -61,13 +61,12 @@ class Reader:
         """Note the error about ``key`` and go on."""
         self.faults.append(self.fail(key, problem, hint))
 
-    def refuse_unknown(self, known: Iterable[str]) -> None:
+    def refuse_unknown(self, known: Collection[str]) -> None:
         """Refuse each key that is not known, with the one that was probably meant."""
-        names = list(known)
         for key in self.values:
-            if key not in names:
-                close = difflib.get_close_matches(key, names, n=1)
-                self.refuse(key, "is not a key of this table", f"did you mean {close[0]}?" if close else _one_of(names))
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                self.refuse(key, "is not a key of this table", f"did you mean {close[0]}?" if close else _one_of(known))
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
@@ -75,15 +74,15 @@ class Reader:
     def read(self, keys: Keys) -> dict[str, Any]:
         """Return all values, each converted as ``keys`` says; refuses unknown keys."""
         self.refuse_unknown(keys)
-        return self._converted({key: (keys[key][0], value) for key, value in self.values.items() if key in keys})
+        return self._converted([(key, keys[key][0], value) for key, value in self.values.items() if key in keys])
 
     def every(self, converters: Mapping[str, Converter]) -> dict[str, Any]:
         """Return a value for each of ``converters``, which get None for a key that is not there."""
-        return self._converted({key: (convert, self.values.get(key)) for key, convert in converters.items()})
+        return self._converted([(key, convert, self.values.get(key)) for key, convert in converters.items()])
 
-    def _converted(self, values: Mapping[str, tuple[Converter, Any]]) -> dict[str, Any]:
+    def _converted(self, values: Iterable[tuple[str, Converter, Any]]) -> dict[str, Any]:
         converted = {}
-        for key, (convert, value) in values.items():
+        for key, convert, value in values:
             try:
                 converted[key] = convert(self, key, value)
             except RuleError as error:

@@ -47,6 +47,9 @@ class _Active:
         wanted, spared = self.status, self.not_status
         if wanted is None:
             return []
+        if wanted.features:
+            first = wanted.features[0]
+            posts = [one for one in posts if first in one.features]
         return [one for one in posts if wanted.all_hold(one) and not (spared and spared.any_holds(one))]
 
 
@@ -213,6 +216,8 @@ class RuleSet:
         if accounts > 1:
             others = tuple(f"other{number}" for number in range(1, accounts))
             seen = replace(seen, campaigns={one.sighting: others for one in self._shown(seen, wanted)})
+        if not rule.parts:
+            return _hit(wanted[0], seen) is not None
         simple = [one for one in wanted if not one.rule.parts]
         return rule.id in self._evaluated(seen, simple, [one for one in self._composites if one in wanted])
 
@@ -311,11 +316,17 @@ def _met(active: _Active, seen: _Seen) -> _Hit | None:
     return None if posts is None else _Hit(active, posts)
 
 
-def _reason(active: _Active, seen: _Seen, parts: Mapping[str, Reason] = _NO_PARTS) -> Reason | None:
-    """Return why the rule hits, or None if it doesn't; ``parts`` are the other rules that have hit."""
+def _hit(active: _Active, seen: _Seen) -> _Hit | None:
+    """Return how the account meets the rule, other rules left aside."""
     hit = _met(active, seen)
     if hit is not None and active.rule.campaign is not None:
-        hit = _of_campaign(hit, active.rule.campaign.accounts_min, seen)
+        return _of_campaign(hit, active.rule.campaign.accounts_min, seen)
+    return hit
+
+
+def _reason(active: _Active, seen: _Seen, parts: Mapping[str, Reason] = _NO_PARTS) -> Reason | None:
+    """Return why the rule hits, or None if it doesn't; ``parts`` are the other rules that have hit."""
+    hit = _hit(active, seen)
     if hit is None:
         return None
     rule = active.rule

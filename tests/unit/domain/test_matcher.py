@@ -72,16 +72,26 @@ def test_an_empty_matcher_finds_nothing():
 
 
 def test_a_set_that_runs_out_of_memory_is_noticed_and_its_patterns_are_tried_one_by_one():
-    made, features = matcher(patterns=["win[0-9]+", "lose"])
+    made, features = matcher(patterns=["w[a-z]n[0-9]+", "l[a-z]se"])
     made._sets = [type(one)(Exhausted(), one.members) for one in made._sets]
-    assert set(made.scan("win77")) == {features["win[0-9]+"]}
+    assert len(made._sets) == 1
+    assert set(made.scan("win77")) == {features["w[a-z]n[0-9]+"]}
 
 
 def test_expensive_patterns_have_a_set_of_their_own_and_are_found():
-    pattern = "bonus.{0,40}deposit"
-    made, _ = matcher(patterns=["win", pattern])
+    cheap, pattern = "w[a-z]n", "b[a-z]n[a-z]s.{0,40}d[a-z]p"
+    made, _ = matcher(patterns=[cheap, pattern])
     assert len(made._sets) == 2
-    assert found("bonus without deposit", patterns=["win", pattern]) == {pattern}
+    assert found("bonus without depot", patterns=[cheap, pattern]) == {pattern}
+
+
+def test_a_pattern_that_needs_a_string_is_in_no_set_and_is_tried_where_the_string_stands():
+    patterns = ["win[0-9]+", "(?:lose|loss)es?"]
+    made, features = matcher("winner", patterns=patterns)
+    assert made._sets == []
+    assert set(made.scan("win77 and losses")) == {features[one] for one in patterns}
+    assert set(made.scan("winner")) == {features["winner"]}
+    assert made.scan("win and win, lost") == {}
 
 
 def test_a_pattern_made_to_explode_does_not():
