@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from redis import Redis
 from rq.job import Retry
 
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
-from mastowatch.config import Loaded, Settings
+from mastowatch.config import Settings
 from mastowatch.domain.policy import Decision
 from mastowatch.errors import BudgetExhausted, Deferred, MastodonAuthError, MastodonUnreachable
-from mastowatch.jobs import context as contexts
-from mastowatch.jobs import filing, tasks
+from mastowatch.jobs import filing
 from mastowatch.jobs.filing import Judgement
-from mastowatch.ports.types import Account, Case, Status
-from tests.rules import document, ruleset
+from tests.filing_history import PROFILE, RULES, START, World
 
 pytestmark = pytest.mark.redis
-
-START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-BOT = Account("1", "bot", "bot", None, "", "", "", START)
-WORDS = ("airdrop", "casino", "lottery")
-RULES = [document(id=word, name=word, status={"words": [word]}) for word in WORDS]
-PROFILE = document(id="profile", name="profile", status=None, account={"bio_words": ["pills"]})
-
-
-class World:
-    """A server in memory with one account, and the tasks over it; its clock is moved by hand."""
-
-    def __init__(self, redis: Redis, credentials: Path, *, rules=RULES, **settings) -> None:
-        (credentials / "access_token").write_text("token")
-        self.now, self.redis, self.posts = START, redis, 0
-        self.server = MemoryMastodon(BOT, clock=lambda: self.now)
-        self.server.add(
-            Account("7", "a@x.example", "a", "x.example", "", "", "", START - timedelta(days=1), statuses=1)
-        )
-        chosen = Settings(instance_base="https://m.example", dry_run=False, **settings)
-        built = contexts.build(Loaded(chosen, {}, credentials=credentials), redis, ruleset(*rules))
-        self.context = replace(built, mastodon=self.server.for_purpose, clock=lambda: self.now.timestamp())
-
-    def post(self, word: str, made: datetime | None = None) -> str:
-        self.posts += 1
-        self.server.post(Status(str(100 + self.posts), "7", made or self.now, f"<p>free {word}</p>"))
-        return str(100 + self.posts)
-
-    def judge(self):
-        with contexts.use(self.context):
-            return tasks.analyze_and_maybe_report("7")
-
-    def later(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-    def requests(self) -> int:
-        """Return how many requests the next judgement costs."""
-        before = self.server.requests
-        self.judge()
-        return self.server.requests - before
-
-    @property
-    def case(self) -> Case:
-        found = self.context.cases.get("7")
-        assert found is not None
-        return found
-
-    @property
-    def claim(self):
-        return self.context.claims.get("7")
 
 
 @pytest.fixture
@@ -212,15 +159,40 @@ def test_a_claim_of_a_version_that_knew_one_report_an_account_is_completed(world
     assert len(world.server.reports) == 1
 
 
-def test_what_the_look_ups_cost(world):
-    judging = 3  # the account, its posts, and right before the report its followers
-    assert world.requests() == judging + 2 + 1, "own reports, open and resolved, and the report itself"
-    assert world.requests() == judging, "nothing is new"
+class Watched:
+    """Passes calls on to a Mastodon, and notes their names."""
+
+    def __init__(self, server: MemoryMastodon, asked: list[str]) -> None:
+        self._server, self._asked = server, asked
+
+    def __getattr__(self, name: str):
+        self._asked.append(name)
+        return getattr(self._server, name)
+
+
+def test_what_is_asked_of_mastodon_for_a_report(world):
+    asked: list[str] = []
+    purposes = []
+
+    def mastodon(purpose):
+        purposes.append(purpose)
+        return Watched(world.server, asked)
+
+    world.context = replace(world.context, mastodon=mastodon)
+
+    def asks() -> list[str]:
+        asked.clear()
+        world.judge()
+        return [name for name in asked if "report" in name]
+
+    assert asks() == ["own_reports", "file_report"]
+    assert asks() == [], "nothing is new"
     world.later(hours=1)
     world.post("casino")
-    assert world.requests() == judging + 1, "is it still open?"
+    assert asks() == ["report"], "is it still open?"
     world.server.resolve("1")
-    assert world.requests() == judging + 1 + 2 + 1
+    assert asks() == ["report", "own_reports", "file_report"]
+    assert purposes.count("report") == 2 + 1 + 3, "what is asked for a report may use up the whole budget"
 
 
 def test_the_permit_is_asked_once_a_report_and_not_for_one_that_is_there(world):
