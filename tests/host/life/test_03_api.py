@@ -10,8 +10,10 @@ import requests
 
 from tests.host.suite import API, API_SOCKET, API_UNIT, DASHBOARD_UNIT, SOCKET, WORKER
 from tests.host.waiting import wait
+from tests.webhooks import delivery, signature
 
 MEMBER, STRANGER = "carla", "mallory"
+WEBHOOK_SECRET = "/etc/mastowatch/credentials/webhook_secret"
 CURL = "curl -sS -o /dev/null -w '%{http_code}'"
 
 
@@ -74,6 +76,22 @@ def test_it_listens_on_loopback_alone(suite):
 def test_a_job_is_triggered_and_seen_to_its_end(suite):
     job = suite.trigger("record_queue_stats")
     wait(lambda: suite.job(job)["status"] == "finished", 15, "the job is finished")
+
+
+def test_webhooks_are_closed_until_there_is_a_secret(suite):
+    body = delivery("status.created", {"id": "7", "visibility": "private"})  # so nothing comes of it
+
+    def sent(secret: str) -> requests.Response:
+        return requests.post(f"{API}/webhooks/mastodon", data=body, headers=signature(body, secret), timeout=15)
+
+    assert sent("one").status_code == 403
+    suite.host.sh(f"umask 077; echo one >{WEBHOOK_SECRET}")
+    suite.systemctl("restart", API_UNIT)
+    try:
+        assert (sent("one").status_code, sent("two").status_code) == (202, 401)
+    finally:
+        suite.host.sh(f"rm {WEBHOOK_SECRET}")
+        suite.systemctl("restart", API_UNIT)
 
 
 def test_the_first_request_starts_a_stopped_api(suite):

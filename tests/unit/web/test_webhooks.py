@@ -100,6 +100,13 @@ def test_no_made_up_signature_passes(shown, body):
     assert (status, deliveries) == (401, [])
 
 
+@given(st.binary(max_size=30) | st.integers(0, 9).map(lambda digit: str(digit).encode() * 5000))
+def test_no_content_length_is_an_error_of_ours(told):
+    signed = b"sha256=" + hmac.new(SECRET.encode(), b"{}", hashlib.sha256).hexdigest().encode()
+    status, _ = answered(b"{}", [(b"x-hub-signature", signed), (b"content-length", told)])
+    assert status in (413, 422)
+
+
 @given(BODIES, st.text())
 def test_a_fault_is_told_without_a_word_of_the_body(body, more):
     try:
