@@ -62,7 +62,7 @@ class SmallMastodon:
     accounts: dict[int, bytes] = field(default_factory=dict)
     profiles: dict[int, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[int, dict[str, Any]] = field(default_factory=dict)
-    reports: list[dict[str, list[str]]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     clock: Callable[[], float] = time.time
     refuse: int = 0
@@ -80,7 +80,9 @@ class SmallMastodon:
             r"GET /api/v1/statuses": lambda match, query: self._some(query["id[]"]),
             r"GET /api/v1/statuses/(\d+)": lambda match, query: self.statuses.get(int(match[1])),
             r"GET /api/v1/timelines/public": lambda match, query: self._timeline(query),
-            r"GET /api/v1/admin/reports": lambda match, query: [],
+            r"GET /api/v1/accounts/(\d+)/followers": lambda match, query: [],
+            r"GET /api/v1/admin/reports": lambda match, query: self._reports_on(query),
+            r"GET /api/v1/admin/reports/(\d+)": lambda match, query: self._one_report(int(match[1])),
             r"POST /api/v1/reports": lambda match, form: self._report(form),
         }
         self.strict.routes += [(re.compile(pattern), route) for pattern, route in routes.items()]
@@ -161,10 +163,29 @@ class SmallMastodon:
             ]
         return [self.statuses[one] for one in _page(public, query, 40)]
 
-    def _report(self, form: dict[str, list[str]]) -> object:
+    def _report(self, form: Query) -> object:
         with self.lock:
-            self.reports.append(form)
-            return {"id": str(len(self.reports)), "comment": form.get("comment", [""])[0]}
+            self.reports.append(
+                {
+                    "id": str(len(self.reports) + 1),
+                    "account": {"id": BOT},
+                    "target_account": {"id": form["account_id"][0]},
+                    "comment": form.get("comment", [""])[0],
+                    "created_at": datetime.fromtimestamp(self.clock(), UTC).isoformat(),
+                    "action_taken": False,
+                    "statuses": [{"id": one} for one in form.get("status_ids[]", [])],
+                }
+            )
+            return self.reports[-1]
+
+    def _reports_on(self, query: Query) -> object:
+        """None of them is ever resolved."""
+        target = query.get("target_account_id", [""])[0]
+        found = [one for one in self.reports if target in ("", one["target_account"]["id"])]
+        return [] if "resolved" in query else found
+
+    def _one_report(self, number: int) -> object:
+        return self.reports[number - 1] if 0 < number <= len(self.reports) else None
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:
         self.attempts += 1

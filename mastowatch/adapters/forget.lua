@@ -20,11 +20,15 @@ local TASKS = {
   analyze_and_maybe_report = true,
   judge_again = true,
   read_report_outcomes = true,
+  send_alerts = true,
+  undo_expired_actions = true,
   process_new_status = true,
   annotate_report = true,
   process_new_statuses = true,
   poll_public_timeline = true,
   record_queue_stats = true,
+  send_alerts = true,
+  undo_expired_actions = true,
 }
 local MARK_FIELD, MARK = 'serializer', 'json'
 local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'canceled', 'ready'}

@@ -5,6 +5,7 @@ Odd and missing fields survive: a server of another version or kind must not end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -20,6 +21,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
 # What moderators may have done to an account; a deleted one is told as suspended.
 _ACTED = ("suspended", "silenced", "sensitized", "disabled")
+_NUMERIC = re.compile("[0-9]{1,20}")
 _SHOWN = ("public", "unlisted")
 
 
@@ -161,7 +163,7 @@ def sighted(found: Iterable[object], now: datetime) -> tuple[Sighted, ...]:
 def sight(json: Json, now: datetime) -> Sighted | None:
     """Return a Status entity's post with its author; None for a private one, and for one without a numeric id."""
     found = status(json)
-    if found is None or not found.id.isdecimal() or not found.account_id.isdecimal():
+    if found is None or not (_NUMERIC.fullmatch(found.id) and _NUMERIC.fullmatch(found.account_id)):
         return None
     edited_at = str(json.get("edited_at") or "")
     version = f"{found.id}@{edited_at}" if edited_at else found.id

@@ -215,18 +215,18 @@ def _of_group(rule: Rule, counted: Sequence[Post], posts: Sequence[Post], *, met
         "count_min": (wording.count(len(counted), "such post"), len(counted) >= rule.count_min),
         "mentioned_distinct_min": _reached(counting.mentioned(counted), rule.mentioned_distinct_min),
         "same_text_min": _reached(counting.same_text(counted), rule.same_text_min),
-        "per_hour_min": _reached(round(counting.per_hour(counted), 2), rule.per_hour_min),
-        "replies_share_min": _reached(round(counting.replies_share(posts), 2), rule.replies_share_min),
+        "per_hour_min": _reached(counting.per_hour(counted), rule.per_hour_min),
+        "replies_share_min": _reached(counting.replies_share(posts), rule.replies_share_min),
     }
     # There are enough of them, but never close enough together.
     scattered = not met and all(one for _, one in found.values())
     for said in wording.group_said(rule):
         text, holds = found.get(said.key.rpartition(".")[2], (_spread(counted), not scattered))
-        yield Condition(said.key, said.text, text, met=met or holds)
+        yield Condition(said.key, said.text, text, met=holds)
 
 
 def _reached(count: float, wanted: float | None) -> tuple[str, bool]:
-    return f"{count:g}", wanted is None or count >= wanted
+    return f"{round(count, 2):g}", wanted is None or count >= wanted
 
 
 def _spread(posts: Sequence[Post]) -> str:

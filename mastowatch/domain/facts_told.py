@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from mastowatch.domain.conditions import Compiled
-from mastowatch.domain.facts import Features, Post, Profile
+from mastowatch.domain.facts import Post, Profile
+from mastowatch.domain.matcher import Features
 from mastowatch.domain.wording import count
 
 Fact = Callable[[Any, Compiled[Any]], str]

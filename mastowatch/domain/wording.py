@@ -13,6 +13,7 @@ from typing import Any
 from mastowatch.domain.rule import AccountConditions, Campaign, Rule, StatusConditions
 
 _LISTED = 6
+_PATTERN_MAX = 60  # characters; the file has the rest
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 Words = Callable[[Any], str]
 
@@ -44,6 +45,10 @@ def listed(texts: tuple[str, ...]) -> str:
     return ", ".join(texts[:_LISTED]) + more
 
 
+def _cut(pattern: str) -> str:
+    return pattern if len(pattern) <= _PATTERN_MAX else f"{pattern[: _PATTERN_MAX - 1]}…"
+
+
 def _yes(true: str, false: str) -> Words:
     return lambda value: true if value else false
 
@@ -59,11 +64,11 @@ ACCOUNT_WORDS: Mapping[str, Words] = {
     "statuses_min": lambda value: f"has at least {count(value, 'post')}",
     "statuses_per_day_min": lambda value: f"posts at least {count(value, 'time')} a day",
     "bot": _yes("says that it is a bot", "does not say that it is a bot"),
-    "username_pattern": lambda value: f"has a user name that matches {value}",
+    "username_pattern": lambda value: f"has a user name that matches {_cut(value)}",
     "name_words": lambda value: f"has one of these words in its display name: {listed(value)}",
-    "name_pattern": lambda value: f"has a display name that matches {value}",
+    "name_pattern": lambda value: f"has a display name that matches {_cut(value)}",
     "bio_words": lambda value: f"has one of these words in its profile: {listed(value)}",
-    "bio_pattern": lambda value: f"has a profile that matches {value}",
+    "bio_pattern": lambda value: f"has a profile that matches {_cut(value)}",
     "links_min": lambda value: f"has at least {count(value, 'link')} in its profile",
     "link_hosts": lambda value: f"has a link in its profile to one of these hosts: {listed(value)}",
     "lookalike": _yes("has a word in disguise in name or profile", "has no word in disguise in name or profile"),
@@ -72,7 +77,7 @@ ACCOUNT_WORDS: Mapping[str, Words] = {
 }
 STATUS_WORDS: Mapping[str, Words] = {
     "words": lambda value: f"has one of these words: {listed(value)}",
-    "pattern": lambda value: f"matches {value}",
+    "pattern": lambda value: f"matches {_cut(value)}",
     "links_min": lambda value: f"has at least {count(value, 'link')}",
     "link_hosts": lambda value: f"has a link to one of these hosts: {listed(value)}",
     "mentions_min": lambda value: f"mentions at least {value} {'person' if value == 1 else 'people'}",

@@ -186,6 +186,43 @@ def test_damage_is_none_never_an_error(junk):
     assert found is None or isinstance(found, Look)
 
 
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+moments = st.floats(0, 4e9).map(lambda at: datetime.fromtimestamp(at, UTC))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.builds(
+        Account,
+        *[texts] * 3,
+        st.none() | texts,
+        *[texts] * 3,
+        moments,
+        discovered_at=st.none() | moments,
+        fields=st.lists(st.builds(Field, texts, texts), max_size=3).map(tuple),
+        followers=st.integers(0, 10**9),
+        bot=st.booleans(),
+    ),
+    st.lists(
+        st.builds(
+            Status,
+            texts,
+            st.just(""),
+            moments,
+            texts,
+            visibility=st.sampled_from(["public", "unlisted"]),
+            language=st.none() | texts,
+            mentions=st.lists(texts, max_size=3).map(tuple),
+            media=st.lists(st.builds(Media, texts, texts, texts), max_size=2).map(tuple),
+        ),
+        max_size=4,
+    ),
+)
+def test_whatever_is_packed_comes_out_the_same(who, statuses):
+    look = Look(who, tuple(replace(one, account_id=who.id) for one in statuses), NOW)
+    assert unpack(pack(look)) == look
+
+
 def test_a_redis_that_is_away_is_told_as_store_unavailable():
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         RedisRecentPosts(away).remember(ACCOUNT, [], NOW)

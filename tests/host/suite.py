@@ -29,6 +29,8 @@ TARGET = "mastowatch.target"
 WORKER, SCHEDULER = "mastowatch-worker@1.service", "mastowatch-scheduler.service"
 API_UNIT, API_SOCKET = "mastowatch-api.service", "mastowatch-api.socket"
 DASHBOARD_UNIT = "mastowatch-dashboard.service"
+# Installed, and off until somebody enables it.
+STREAM = "mastowatch-stream.service"
 SERVICES = (WORKER, SCHEDULER, API_UNIT, DASHBOARD_UNIT)
 UNITS = (*SERVICES, API_SOCKET, TARGET)
 ENV_FILE = "/etc/mastowatch/mastowatch.env"

@@ -38,3 +38,4 @@ def test_the_stream_and_the_looks_see_posts_and_reports_are_filed(figures):
     assert figures.tally["posts_seen"] > 0
     assert figures.tally["posts_handed_on"] > 0
     assert figures.reports > 0
+    assert figures.reports == figures.accounts_reported, "one an account"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from mastowatch.adapters.mastodon_stream import MastodonStream
 from mastowatch.ports.stream import StreamEnd
 from tests.engine import wait
+from tests.mastodon_server import add_account, running_mock
 from tests.small_mastodon import Connection, SmallMastodon
 from tests.strict_mastodon import strict_mastodon
 
@@ -98,6 +101,31 @@ def test_an_event_in_pieces_is_whole_again_even_where_a_letter_is_cut(server, co
     assert found[0].status.content_html == "<p>кот 🐈</p>"
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_proxy_may_pass_it_on_without_chunks_or_packed(server, connect, encoding):
+    post = server.post(server.add_account(), tell=False)
+    told = f"event: update\ndata: {json.dumps(server.statuses[int(post)])}\n\n".encode()
+    over = threading.Event()
+
+    def pass_on(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Content-Encoding", encoding)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        packer = zlib.compressobj(wbits=31)
+        packed = packer.compress(told) + packer.flush(zlib.Z_SYNC_FLUSH)
+        handler.wfile.write(packed if encoding == "gzip" else told)
+        handler.wfile.flush()
+        over.wait(60)
+
+    server.strict.streams["/api/v1/streaming/public"] = pass_on
+    try:
+        assert taken(connect(), 1) == [post], "while the connection stays open"
+    finally:
+        over.set()
+
+
 def test_what_came_before_the_end_is_taken_before_the_end_is_told(server, connect):
     stream = connect()
     connection = opened(server, stream)
@@ -118,6 +146,21 @@ def test_half_an_event_before_a_break_is_no_post(server, connect):
     connection.close()
     wait(lambda: stream.end)
     assert stream.take(0) == []
+
+
+@pytest.mark.mastodon
+def test_the_stream_of_a_server_that_others_wrote_is_read_too():
+    with running_mock(populate=lambda session: add_account(session, "alice", token="secret-token")) as mock:
+        stream = MastodonStream(mock.url, "secret-token", which="local", user_agent="x", timeout_s=5)
+        wait(lambda: stream.is_open)
+        headers = {"Authorization": "Bearer secret-token"}
+        posts = []
+        for visibility in ("direct", "private", "public"):
+            body = {"status": "hello", "visibility": visibility}
+            answer = requests.post(f"{mock.url}/api/v1/statuses", json=body, headers=headers, timeout=10)
+            posts.append(answer.json()["id"])
+        assert taken(stream, 1) == posts[-1:]
+        stream.close()
 
 
 def test_silence_is_noticed(server, connect):

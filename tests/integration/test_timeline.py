@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from mastowatch.adapters import redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
-from mastowatch.adapters.redis_audit import RedisAudit
-from mastowatch.adapters.redis_campaigns import RedisCampaigns
-from mastowatch.adapters.redis_handed_on import RedisHandedOn
-from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
-from mastowatch.config import Settings
+from mastowatch.config import Settings, load
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import BudgetExhausted, MastodonAuthError
+from mastowatch.errors import BudgetExhausted, MastodonAuthError, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks, timeline
-from mastowatch.jobs.context import Context
-from mastowatch.jobs.queues import Jobs
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.jobs.timeline import GAP_MAX_S, Marks, id_at, look
 from mastowatch.ports.types import Account, Status
@@ -35,33 +29,17 @@ RULE = {
 
 
 class World:
-    def __init__(self, redis: Redis, **settings) -> None:
+    def __init__(self, redis: Redis, directory: Path, **settings: str) -> None:
         self.now, self.redis, self.handed_on = START, redis, []
         born = datetime.fromtimestamp(START, UTC) - timedelta(days=1)
         self.server = MemoryMastodon(Account("1", "bot", "bot", None, "", "", "", born))
         for number, domain in ((2, "far.example"), (3, None)):
             acct = f"a{number}@{domain}" if domain else f"a{number}"
             self.server.add(Account(str(number), acct, f"a{number}", domain, "", "", "", born, statuses=3))
-        chosen = Settings(instance_base="https://m.example", **settings)
-        self.context = Context(
-            settings=chosen,
-            rules=RuleSet.load([("airdrop.toml", RULE)]),
-            mastodon=self.server.for_purpose,
-            jobs=Jobs(redis, chosen),
-            claims=redis_store.RedisClaims(redis),
-            cursors=redis_store.RedisCursors(redis),
-            locks=redis_store.RedisLocks(redis),
-            judged=redis_store.RedisJudged(redis),
-            cases=redis_store.RedisCases(redis),
-            switches=redis_store.RedisSwitches(redis),
-            tally=redis_store.RedisTally(redis),
-            history=redis_store.RedisHistory(redis),
-            handed_on=RedisHandedOn(redis),
-            campaigns=RedisCampaigns(redis),
-            rule_switches=RedisRuleSwitches(redis),
-            audit=RedisAudit(redis),
-            clock=lambda: self.now,
-        )
+        (directory / "token").write_text("t")
+        loaded = load({"INSTANCE_BASE": "https://m.example", "ACCESS_TOKEN_FILE": str(directory / "token"), **settings})
+        built = contexts.build(loaded, redis, RuleSet.load([("airdrop.toml", RULE)]))
+        self.context = replace(built, mastodon=self.server.for_purpose, clock=lambda: self.now)
 
     def post(self, *, ago_s: float = 0.0, author: str = "2", text: str = "airdrop", **changes) -> str:
         number = id_at(self.now - ago_s) + len(self.server.posts)
@@ -77,8 +55,8 @@ class World:
 
 
 @pytest.fixture
-def world(redis) -> World:
-    return World(redis)
+def world(redis, tmp_path) -> World:
+    return World(redis, tmp_path)
 
 
 def test_the_first_look_is_at_the_newest_page_alone(world):
@@ -167,8 +145,8 @@ def test_where_ids_carry_no_time_the_newest_page_is_all_there_is(world):
 
 
 @pytest.mark.parametrize(("which", "authors"), [("all", {"2", "3"}), ("remote", {"2"}), ("local", {"3"})])
-def test_it_looks_at_the_posts_that_are_wanted(redis, which, authors):
-    world = World(redis, public_posts=which)
+def test_it_looks_at_the_posts_that_are_wanted(redis, tmp_path, which, authors):
+    world = World(redis, tmp_path, PUBLIC_POSTS=which)
     posts = {author: world.post(author=author) for author in ("2", "3")}
     look(world.context)
     assert {one for one, post in posts.items() if not world.context.handed_on.fresh([post])} == authors
@@ -181,9 +159,17 @@ def test_two_looks_at_once_are_one(world):
 
 
 def test_the_lock_is_free_after_a_look_also_after_one_that_failed(world):
-    world.server.fail_next(MastodonAuthError("no"))
-    with pytest.raises(MastodonAuthError):
+    world.server.fail_next(MastodonUnreachable("no"))
+    with pytest.raises(MastodonUnreachable):
         look(world.context)
+    assert look(world.context).ended == "complete"
+
+
+def test_a_server_that_shows_its_timeline_to_nobody_is_told_of_once_and_is_no_error(world, caplog):
+    for _ in range(3):
+        world.server.fail_next(MastodonAuthError("timelines/public: not allowed (403)"))
+        assert "403" in look(world.context).ended
+    assert [one.message for one in caplog.records] == ["timeline_refused"]
     assert look(world.context).ended == "complete"
 
 

@@ -20,6 +20,7 @@ POINTS = 60
 CASES = 8
 COUNTERS: Mapping[str, str] = {
     metrics.ACCOUNTS_SEEN: "Accounts seen",
+    metrics.POSTS_SEEN: "Public posts seen",
     metrics.ACCOUNTS_JUDGED: "Accounts judged",
     metrics.STATUSES_JUDGED: "Posts judged",
     metrics.REPORTS_FILED: "Reports filed",

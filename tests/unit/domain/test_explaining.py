@@ -78,6 +78,18 @@ def test_posts_that_lie_too_far_apart_are_told_so():
     assert [(one.key, one.found) for one in trace.missed] == [("status.within", "8 hours from the first to the last")]
 
 
+def test_of_several_groups_the_one_that_counts_is_told():
+    rule = document(status={"words": ["casino"], "count_min": 3, "within": "2h", "per_hour_min": 3})
+    posts = [{"text": "casino", "ago": ago} for ago in ("1m", "2m", "3m", "3d", "9d")]
+    trace = explained(ruleset(rule), posts=posts)["one"]
+    assert told(trace) == {
+        "status.words": ("casino", True),
+        "status.count_min": ("3 such posts", True),
+        "status.within": ("2 minutes from the first to the last", True),
+        "status.per_hour_min": ("3", True),
+    }
+
+
 def test_an_account_without_posts_meets_no_condition_on_posts():
     trace = explained(ruleset(RULE), age="3d", followers=2)["one"]
     assert told(trace)["status.words"] == ("there is no post", False)

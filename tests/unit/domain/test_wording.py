@@ -96,3 +96,9 @@ def test_a_length_of_time_is_told_as_it_was_written(length, text):
 )
 def test_an_age_is_told_as_exactly_as_it_is_looked_at(length, text):
     assert facts_told.age(length) == text
+
+
+def test_a_long_pattern_is_cut():
+    text = said(status={"pattern": "a" * 61})["status.pattern"]
+    assert text == f"matches {'a' * 59}…"
+    assert said(status={"pattern": "a" * 60})["status.pattern"] == f"matches {'a' * 60}"
