@@ -75,7 +75,7 @@ def _lines(rule: Rule, record: RuleRecord | None, dropped: Dropped | None, setti
     thresholds = f"watched from {settings.watch_threshold:g}, reported from {settings.report_threshold:g}"
     yield f"  weight    {rule.weight:g} (an account is {thresholds})"
     yield f"  report    as {rule.category}{', also to its own server' if rule.forward else ''}{_action(rule)}"
-    yield f"  limits    {_limits(rule)}"
+    yield f"  limits    {_limits(rule, settings)}"
     yield f"  file      {rule.file}, {len(rule.match)} examples that match and {len(rule.no_match)} that must not"
     yield ""
     yield from _section("It hits an account that", _profile(rule))
@@ -130,12 +130,12 @@ def _action(rule: Rule) -> str:
     return f"; and {rule.action} for {wording.span(rule.expires)}, where ALLOW_ENFORCEMENT is on"
 
 
-def _limits(rule: Rule) -> str:
+def _limits(rule: Rule, settings: Settings) -> str:
     limits = rule.limits
-    hour = "as the settings say" if limits.reports_per_hour is None else f"{limits.reports_per_hour} reports an hour"
-    day = "" if limits.reports_per_day is None else f", {limits.reports_per_day} a day"
-    precision = f"{limits.precision_min:.0%} of {limits.precision_after} decided reports or more must be right"
-    return f"{hour}{day}; {precision}"
+    hour = limits.reports_per_hour or settings.rule_reports_per_hour
+    day = limits.reports_per_day or settings.rule_reports_per_day
+    kept = f"{limits.precision_min:.0%} of {limits.precision_after} or more decided ones must be kept"
+    return f"{hour} reports an hour, {day} a day; {kept}"
 
 
 def _done(record: RuleRecord | None) -> Iterator[str]:

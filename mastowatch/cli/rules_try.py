@@ -35,8 +35,7 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     seen = view(loaded, connect(with_secrets(loaded)))
     shadowed = tuple(one for one in seen.rule_switches.shadowed() if one != rule.id)
     others = [one for one in in_force if one.id != rule.id]
-    # Whatever its mode: to see what it would do if it reported.
-    tried = replace(rule, mode="report")
+    tried = _as_if_it_reported(rule, others)
     trial = Trial(
         rule.id,
         _judge(loaded.settings, in_force, shadowed),
@@ -50,7 +49,7 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_document(rule, found))
     else:
-        for line in _lines(rule, found, arguments.since):
+        for line in _lines(rule, tried, found, arguments.since):
             print(line)
     return 1 if failed else 0
 
@@ -67,6 +66,12 @@ def _rules(loaded: Loaded, arguments: argparse.Namespace) -> tuple[Rule, list[Ru
     compiled = RuleSet.compile([*in_force, rule])
     failed = [one.as_error() for one in compiled.check_examples() if one.rule is rule]
     return rule, [*in_force, *replaced], list(failed)
+
+
+def _as_if_it_reported(rule: Rule, others: list[Rule]) -> Rule:
+    """Return the rule as it is to be tried: one that looks at rules in shadow sees them only from the shadow."""
+    in_shadow = {one.id for one in others if one.mode == "shadow"}
+    return replace(rule, mode="shadow" if in_shadow.intersection(rule.parts) else "report")
 
 
 def _judge(settings: Settings, rules: list[Rule], shadowed: tuple[str, ...]) -> Judge:
@@ -125,11 +130,13 @@ def _document(rule: Rule, found: Backtest) -> dict[str, Any]:
     }
 
 
-def _lines(rule: Rule, found: Backtest, since: str) -> Iterator[str]:
+def _lines(rule: Rule, tried: Rule, found: Backtest, since: str) -> Iterator[str]:
     if not found.accounts or found.oldest_at is None:
         yield f"No account was judged in the last {since}, so there is nothing to try {rule.id} on."
         return
-    if rule.mode != "report":
+    if tried.mode != "report":
+        yield f"{rule.id} looks at rules in shadow, so it is tried there too: it hits and reports nobody."
+    elif rule.mode != "report":
         yield f"{rule.id} is {'in shadow' if rule.mode == 'shadow' else 'off'}; tried as if it reported."
     yield f"{found.accounts} accounts with {found.posts} posts, the oldest of {moment(found.oldest_at)}"
     yield f"{rule.id} hits {found.hits} of them ({found.hits / found.accounts:.1%})"

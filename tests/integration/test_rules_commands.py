@@ -131,6 +131,7 @@ def test_a_rule_is_explained_in_plain_words_with_what_it_has_done(shell, redis):
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines[:2] == ["essay-mills: Essay mill", "New accounts that sell essays."]
+    assert "  limits    20 reports an hour, 60 a day; 50% of 20 or more decided ones must be kept" in lines
     assert "  mode      shadow: it counts apart and reports nobody" in lines
     told = {line.strip().rpartition(" [")[0].strip() for line in lines if line.endswith("]")}
     assert told == {
@@ -272,6 +273,17 @@ def test_a_campaign_is_found_in_what_was_judged_of_late(shell, redis):
     )
     remember(redis, "hello", 1, 2, 3, 4)
     assert shell.json("try", "essay-mills.toml")["hits"] == 2, "the third and the fourth"
+
+
+def test_a_rule_that_looks_at_rules_in_shadow_is_tried_from_there(shell, redis):
+    remember(redis, "essay help", 1, 2)
+    both = RULE.split("[account]")[0].replace("essay-mills", "both") + 'requires = ["essay-mills"]\n'
+    (shell.directory / "both.toml").write_text(both)
+    done = shell("try", "both.toml")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "both looks at rules in shadow, so it is tried there too: it hits and reports nobody."
+    assert lines[2] == "both hits 2 of them (100.0%)"
 
 
 def test_only_what_was_seen_since_is_tried(shell, redis):
