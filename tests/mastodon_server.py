@@ -42,10 +42,10 @@ class MockMastodon:
     def fault(self, effect: str, *, path: str | None = None, count: int | None = None, **more: object) -> None:
         """Answer the next ``count`` requests to ``path`` (a glob) badly; see mastodon_mock/faults.py."""
         rule = {"match": {"path": path}, "effect": {"type": effect, **more}, "count": count}
-        requests.post(f"{self.url}/api/v1/_mock/faults", json=rule, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/api/v1/_mock/faults", json=rule, timeout=60).raise_for_status()
 
     def clear_faults(self) -> None:
-        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=10).raise_for_status()
+        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=60).raise_for_status()
 
 
 def start_mock(
@@ -120,7 +120,7 @@ def _counting(app: Any, asked: list[Asked]) -> Callable[..., Any]:
 
 
 def _port(server: uvicorn.Server, thread: threading.Thread) -> int:
-    for _ in range(500):
+    for _ in range(3000):
         if server.started:
             return int(server.servers[0].sockets[0].getsockname()[1])
         if not thread.is_alive():

@@ -6,12 +6,14 @@ Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
@@ -20,6 +22,8 @@ CLAIM_TTL_S = 90 * 86400  # after this, Mastodon alone knows what was reported
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
+# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that.
+RELEASE_S, RELEASE_AGAIN_S = 5.0, 0.2
 _RUN_KEY = "mastowatch:claims:redis"
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
@@ -197,7 +201,16 @@ class RedisLocks(InRedis):
     @ours
     def release(self, name: str, owner: str) -> None:
         """See the port."""
-        self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+        until = time.monotonic() + RELEASE_S
+        while True:
+            try:
+                self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+            except RedisConnectionError:
+                if time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(RELEASE_AGAIN_S)
 
 
 class RedisJudged(InRedis):

@@ -62,7 +62,8 @@ def _decide_and(act: Act, context: Context, account: Account, statuses: tuple[St
         with suppress(RuleDropped):
             judgement = _judgement(context, account, statuses, now, seen)
             case = act(context, judgement)
-            learning.note(context, judgement, case)
+            if act is reporting.act:  # its hits are counted when it is acted on
+                learning.note(context, judgement, case)
             return case
     raise AccountBusy("its rules are dropped and re-armed all the time", context.clock() + _BUSY_S)
 

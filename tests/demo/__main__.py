@@ -37,8 +37,8 @@ PURPOSES = get_args(Purpose)
 TIME_LIMIT_S = 600  # on a busy machine; about a minute on one that has nothing else to do
 RIGHT = "Every planted account was reported once and by the rule of its kind, and no other account was."
 HONEST = (
-    "The rules and these people were made by the same hands: the figures show that the parts work together, not how "
-    'the rules do on your server. `mastowatch rules try` and mode = "shadow" tell you that.'
+    "The rules and these people were made by the same hands: the figures show that the parts work together, not\n"
+    'how the rules do on your server. `mastowatch rules try` and mode = "shadow" tell you that.'
 )
 
 

@@ -38,7 +38,7 @@ STAFF: Texts = {
     "de": ("Mastodon Sicherheit", "Mastodon Support"),
     "es": ("Soporte de Mastodon \u2705", "Equipo de verificación"),
     "ru": ("Поддержка Mastodon", "Служба проверки аккаунтов"),
-    "ja": ("Mastodonサポート", "アカウント認証チーム"),
+    "ja": ("Mastodonサポートチーム", "アカウント認証チーム"),
 }
 OFFERS: Texts = {
     "en": ("Best offers", "New in the shop today", "You will love these"),

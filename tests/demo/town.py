@@ -79,7 +79,7 @@ class Town:
     def look(self, one: Resident, now: datetime) -> tuple[Account, tuple[Status, ...]]:
         """Return the resident's profile and posts, newest first, as Mastodon would show them."""
         person, statuses = one.person, [self._status(one, toot, now) for toot in one.toots]
-        statuses.sort(key=lambda status: status.created_at, reverse=True)
+        statuses.sort(key=lambda status: int(status.id), reverse=True)
         account = Account(
             id=str(one.id),
             acct=one.acct,

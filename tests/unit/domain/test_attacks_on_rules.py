@@ -176,6 +176,14 @@ PEOPLE = {
     "Scorsese": young(posts=posts("La mejor: Casino. El mejor casino del cine https://cine.example")),
     "an old joke": young(name="Mastodon Support (parody)", bio="Turn it off and on https://jokes.example"),
     "a support choir": young(name="Team Support Choir", bio="We sing https://choir.example"),
+    "moderators of another server": young(
+        name="Tiny.social Moderation Team", bio="Our rules: https://tiny.example/about"
+    ),
+    "an official account of another server": young(
+        name="Soporte de Mastodon.es", bio="Ayuda: https://mastodon.example"
+    ),
+    "a supporter in Japanese": young(name="Mastodonサポーター", bio="https://fan.example"),
+    "recommends people on a Friday": young(posts=posts("#FollowFriday, people worth reading:", 5, mentions=5, tags=1)),
     "club with seats to claim": young(posts=posts("Claim your seat at our party https://club.example", mentions=4)),
     "quotes a scam in order to warn": young(
         posts=posts("'Guaranteed profit', they write. Don't fall for it https://blog.example", mentions=2)

@@ -17,6 +17,11 @@ def test_the_promised_kinds_are_shipped_and_in_force():
     assert {*KINDS, *SIGNS, "test-string"} == {rule.id for rule in RULES.rules if rule.mode == "report"}
 
 
+def test_a_sign_is_not_dropped_before_the_rules_it_stands_beside():
+    """Or several-signs would go blind in the middle of a wave."""
+    assert all(BY_ID[rule_id].limits.reports_per_hour >= 1000 for rule_id in SIGNS)
+
+
 def test_the_reference_lists_the_rules_that_are_shipped():
     page = (Path(__file__).parents[3] / "docs" / "reference" / "shipped-rules.md").read_text()
     assert sorted(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == sorted(BY_ID)
