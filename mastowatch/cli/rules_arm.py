@@ -10,11 +10,14 @@ from mastowatch.config import Loaded
 from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.jobs.arming import ALL, Armed, arm
 from mastowatch.jobs.context import connect, ensure_layout, view
+from mastowatch.logs import set_up
 from mastowatch.ports.types import EVERY_RULE
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Re-arm, and say what came of it; 1 if the rule named wasn't dropped, or Redis can't be reached."""
+    # What it does is printed for a person, and in the audit; the event is for the API's journal.
+    set_up("error")
     redis = connect(loaded)
     try:
         with ensure_layout(redis):

@@ -171,6 +171,7 @@ def test_the_command_line_rearms(redis, redis_server):
     held.hold("rate", "8", START)
     done = shell("mastowatch rules arm casino", REDIS_URL=redis_server)
     assert (done.returncode, done.stdout) == (0, "re-armed: casino; held back and judged again now: 1 account\n")
+    assert done.stderr == ""
     assert set(switches.shadowed()) == {"rate"}
     done = shell("mastowatch rules arm casino", REDIS_URL=redis_server)
     assert (done.returncode, "casino is not dropped" in done.stdout) == (1, True)
