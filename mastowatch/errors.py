@@ -71,8 +71,28 @@ class AccountBusy(Deferred):
     """Another worker judges the same account right now."""
 
 
+class Uncountable(Deferred):
+    """What must be counted before acting can't be: it counts as full, and nothing is done."""
+
+
 class FilingInDoubt(Deferred):
     """A report was sent and its answer is unknown; it is looked up at Mastodon after ``retry_at``."""
+
+
+class RuleDropped(MastoWatchError):
+    """A rule that the verdict counts on has been dropped to shadow: judge again without it."""
+
+
+class ReportingPaused(MastoWatchError):
+    """All reporting is paused by its breaker until a person re-arms it; the text says why."""
+
+
+class AlertNotSent(MastoWatchError):
+    """An alert did not reach its address; it is tried again."""
+
+
+class ActionInDoubt(Deferred):
+    """An action was sent and its answer is unknown, or another worker takes it; it is looked up after ``retry_at``."""
 
 
 class MastodonError(MastoWatchError):

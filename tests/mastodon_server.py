@@ -42,16 +42,23 @@ class MockMastodon:
     def fault(self, effect: str, *, path: str | None = None, count: int | None = None, **more: object) -> None:
         """Answer the next ``count`` requests to ``path`` (a glob) badly; see mastodon_mock/faults.py."""
         rule = {"match": {"path": path}, "effect": {"type": effect, **more}, "count": count}
-        requests.post(f"{self.url}/api/v1/_mock/faults", json=rule, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/api/v1/_mock/faults", json=rule, timeout=60).raise_for_status()
 
     def clear_faults(self) -> None:
-        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=10).raise_for_status()
+        requests.delete(f"{self.url}/api/v1/_mock/faults", timeout=60).raise_for_status()
 
 
 def start_mock(
-    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None, *, port: int = 0
+    config: MastodonMockConfig | None = None,
+    populate: Callable[[Session], object] | None = None,
+    *,
+    port: int = 0,
+    around: Callable[[Any], Any] = lambda app: app,
 ) -> MockMastodon:
-    """Start a server in a thread; ``populate`` adds rows to a session that is then committed."""
+    """Start a server in a thread; ``populate`` adds rows to a session that is then committed.
+
+    ``around`` wraps the ASGI application: what a test puts between the network and the server.
+    """
     app = create_app(config or MastodonMockConfig(seed=SeedConfig()))
     sessions: Callable[[], Session] = app.state.session_factory
     with sessions() as session:
@@ -61,7 +68,7 @@ def start_mock(
         tokens = _tokens(session)
     asked: list[Asked] = []
     options = {"host": "127.0.0.1", "port": port, "log_level": "error", "ws": "none", "timeout_graceful_shutdown": 1}
-    server = uvicorn.Server(uvicorn.Config(_counting(app, asked), **options))
+    server = uvicorn.Server(uvicorn.Config(around(_counting(app, asked)), **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{_port(server, thread)}"
@@ -70,10 +77,13 @@ def start_mock(
 
 @contextmanager
 def running_mock(
-    config: MastodonMockConfig | None = None, populate: Callable[[Session], object] | None = None
+    config: MastodonMockConfig | None = None,
+    populate: Callable[[Session], object] | None = None,
+    *,
+    around: Callable[[Any], Any] = lambda app: app,
 ) -> Iterator[MockMastodon]:
     """The same, stopped at the end of the block."""
-    mock = start_mock(config, populate)
+    mock = start_mock(config, populate, around=around)
     try:
         yield mock
     finally:
@@ -110,7 +120,7 @@ def _counting(app: Any, asked: list[Asked]) -> Callable[..., Any]:
 
 
 def _port(server: uvicorn.Server, thread: threading.Thread) -> int:
-    for _ in range(500):
+    for _ in range(3000):
         if server.started:
             return int(server.servers[0].sockets[0].getsockname()[1])
         if not thread.is_alive():

@@ -39,4 +39,6 @@ def seen(**example: Any) -> tuple[Account, tuple[Status, ...]]:
 def judged(rules: RuleSet, *, shadowed: Collection[str] = (), **example: Any) -> Verdict:
     """Return the verdict on an example, watched from 2 and reported from 5."""
     account, statuses = seen(**example)
-    return rules.judge(account, statuses, examples.NOW, watch_at=2, report_at=5, shadowed=shadowed)
+    others = tuple(f"other{number}" for number in range(1, example.get("campaign_accounts", 1)))
+    campaigns = dict.fromkeys(rules.sightings(account, statuses, examples.NOW), others)
+    return rules.judge(account, statuses, examples.NOW, watch_at=2, report_at=5, campaigns=campaigns, shadowed=shadowed)

@@ -7,6 +7,7 @@ is ISO 8601 with the present fraction of a second. mastodon-mock does none of th
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+Query = Mapping[str, list[str]]
+Route = Callable[[re.Match[str], Query], object]
 PAGING = {"page", "max_id", "min_id", "since_id"}
 
 
@@ -48,9 +51,16 @@ class Throttle:
 class StrictMastodon:
     """A running server. ``codes`` are the statuses it answered with; ``answers`` give a path's JSON,
     ``bodies`` its bytes, however broken.
+
+    ``routes`` are (pattern of "METHOD path", function of the match and the query or form) to an answer's JSON, or None
+    for 404; bytes are JSON already. ``streams`` take over a connection, which the throttles don't count. ``latency_s``
+    goes before each answer.
     """
 
     throttles: tuple[Throttle, ...]
+    routes: list[tuple[re.Pattern[str], Route]] = field(default_factory=list)
+    streams: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    latency_s: float = 0.0
     answers: dict[str, Callable[[Mapping[str, list[str]]], object]] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
@@ -67,16 +77,34 @@ class StrictMastodon:
         fewest, number = min(left)
         return fewest >= 0, concerned[number].headers(fewest, now)
 
+    def answer(self, method: str, path: str, query: Query) -> tuple[int, bytes]:
+        """Return the code and the body of a request that may pass."""
+        if path in self.bodies:
+            return 200, self.bodies[path]
+        for pattern, route in self.routes:
+            if match := pattern.fullmatch(f"{method} {path}"):
+                found = route(match, query)
+                if found is None:
+                    return 404, b'{"error": "Record not found"}'
+                return 200, found if isinstance(found, bytes) else json.dumps(found).encode()
+        return 200, json.dumps(self.answers.get(path, lambda _: [])(query)).encode()
+
 
 @contextmanager
 def strict_mastodon(
-    *, per_5_min: int = 300, per_user: int = 1500, paged: int = 300, clock: Callable[[], float] = time.time
+    *,
+    per_5_min: int = 300,
+    per_user: int = 1500,
+    paged: int = 300,
+    short_s: int = 300,
+    long_s: int = 900,
+    clock: Callable[[], float] = time.time,
 ) -> Iterator[StrictMastodon]:
-    """Run one on a free port."""
+    """Run one on a free port; ``short_s`` and ``long_s`` are the lengths of its windows."""
     throttles = (
-        Throttle("token", per_5_min, 300),
-        Throttle("user", per_user, 300),
-        Throttle("paging", paged, 900, paged_only=True),
+        Throttle("token", per_5_min, short_s),
+        Throttle("user", per_user, short_s),
+        Throttle("paging", paged, long_s, paged_only=True),
     )
     strict = StrictMastodon(throttles, clock=clock)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(strict))
@@ -98,11 +126,24 @@ def _handler(strict: StrictMastodon) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            query = parse_qs(url.query)
+            if url.path in strict.streams:
+                strict.streams[url.path](self)
+                self.close_connection = True
+                return
+            self._answer(parse_qs(url.query), url.path)
+
+        def do_POST(self) -> None:
+            form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            self._answer(parse_qs(form), urlsplit(self.path).path)
+
+        def _answer(self, query: Query, path: str) -> None:
             passed, headers = strict.admit(query)
-            found = strict.answers.get(url.path, lambda _: [])(query) if passed else {"error": "Too many requests"}
-            body = strict.bodies.get(url.path) if passed else None
-            self._send(200 if passed else 429, headers, body or json.dumps(found).encode())
+            if strict.latency_s:
+                time.sleep(strict.latency_s)
+            code, body = 429, b'{"error": "Too many requests"}'
+            if passed:
+                code, body = strict.answer(self.command, path, query)
+            self._send(code, headers, body)
 
         def _send(self, code: int, headers: Mapping[str, str], body: bytes) -> None:
             strict.codes.append(code)

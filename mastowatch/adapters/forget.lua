@@ -19,10 +19,16 @@ local TASKS = {
   poll_admin_accounts_local = true,
   analyze_and_maybe_report = true,
   judge_again = true,
+  read_report_outcomes = true,
+  send_alerts = true,
+  undo_expired_actions = true,
   process_new_status = true,
+  annotate_report = true,
   process_new_statuses = true,
   poll_public_timeline = true,
   record_queue_stats = true,
+  send_alerts = true,
+  undo_expired_actions = true,
 }
 local MARK_FIELD, MARK = 'serializer', 'json'
 local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'canceled', 'ready'}
@@ -35,6 +41,7 @@ local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
   layout = 'layout', handed_on = 'posts handed on',
+  recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

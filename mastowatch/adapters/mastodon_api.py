@@ -31,11 +31,22 @@ from mastowatch.errors import (
     StoreUnavailable,
 )
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
+from mastowatch.ports.types import (
+    Account,
+    AccountPage,
+    FiledReport,
+    Measure,
+    Origin,
+    Receipt,
+    ReportRequest,
+    Sighted,
+    Status,
+)
 
 STATUSES_PAGE = 40
 STATUSES_AT_ONCE = 20
 REPORTS_PAGE = 200
+FOLLOWERS_PAGE = 80
 # Seconds before each further try of a GET; a restart of Mastodon takes longer, and is RQ's business.
 _RETRY_AFTER = (0.3, 1.0)
 # Where neither header nor Redis tell when a 429 ends: one window of the general limit.
@@ -46,9 +57,13 @@ _PAGING = frozenset({"page", "max_id", "min_id", "since_id"})
 # What each endpoint needs, for people who made the token by hand.
 _NEEDS: Mapping[str, str] = {
     "accounts/verify_credentials": "the scope read:accounts",
+    "accounts/lookup": "the scope read:accounts",
     "accounts/statuses": "the scope read:statuses",
+    "accounts/followers": "the scope read:accounts",
     "admin/accounts": "the scope admin:read:accounts, and its account a role with the right manage_users",
     "admin/reports": "the scope admin:read:reports, and its account a role with the right manage_reports",
+    "admin/accounts/action": "the scope admin:write:accounts, and its account a role with the right manage_users",
+    "admin/reports/reopen": "the scope admin:write:reports, and its account a role with the right manage_reports",
     "reports": "the scope write:reports",
     "statuses": "the scope read:statuses",
     "timelines/public": "the scope read:statuses, and a server whose timelines are not switched off",
@@ -132,6 +147,18 @@ class MastodonApi:
         found = self._get(endpoint, f"/api/v1/admin/accounts/{_id(account_id)}")
         return parsing.admin_account(_shaped(endpoint, found, Mapping), self._now())
 
+    def account_id(self, acct: str) -> str:
+        """See the port."""
+        endpoint = "accounts/lookup"
+        found = _shaped(endpoint, self._get(endpoint, "/api/v1/accounts/lookup", acct=acct), Mapping)
+        return str(found.get("id") or "")
+
+    def followed_locally(self, account_id: str) -> bool:
+        """See the port. Without a cursor, so not in the paging family; no name is kept."""
+        endpoint = "accounts/followers"
+        found = self._get(endpoint, f"/api/v1/accounts/{_id(account_id)}/followers", limit=FOLLOWERS_PAGE)
+        return parsing.any_local(_shaped(endpoint, found, list))
+
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""
         endpoint = "accounts/statuses"
@@ -194,6 +221,26 @@ class MastodonApi:
         if report is None:
             raise MastodonUnreachable(f"{endpoint}: an answer without what makes a report")
         return report
+
+    def open_reports(self, account_id: str) -> tuple[str, ...]:
+        """See the port. Only ids are read."""
+        asked: dict[str, str | int | list[str]] = {"target_account_id": _id(account_id), "limit": REPORTS_PAGE}
+        found = _shaped("admin/reports", self._get("admin/reports", "/api/v1/admin/reports", **asked), list)
+        return tuple(one.id for one in parsing.reports(found, "") if one.target_account_id == account_id)
+
+    def take_measure(self, account_id: str, measure: Measure, report_id: str) -> None:
+        """See the port. No e-mail goes to the account: it is told by a person who has looked."""
+        # Without the last one Mastodon sends one.
+        form = {"type": measure, "report_id": report_id, "send_email_notification": "false"}
+        self._ask("POST", "admin/accounts/action", f"/api/v1/admin/accounts/{_id(account_id)}/action", form)
+
+    def lift_measure(self, account_id: str, measure: Measure) -> None:
+        """See the port."""
+        self._ask("POST", "admin/accounts/action", f"/api/v1/admin/accounts/{_id(account_id)}/un{measure}", {})
+
+    def reopen_report(self, report_id: str) -> None:
+        """See the port."""
+        self._ask("POST", "admin/reports/reopen", f"/api/v1/admin/reports/{_id(report_id)}/reopen", {})
 
     # --- what is asked ---
 

@@ -5,6 +5,7 @@ Odd and missing fields survive: a server of another version or kind must not end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -20,6 +21,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
 # What moderators may have done to an account; a deleted one is told as suspended.
 _ACTED = ("suspended", "silenced", "sensitized", "disabled")
+_NUMERIC = re.compile("[0-9]{1,20}")
 _SHOWN = ("public", "unlisted")
 
 
@@ -43,6 +45,8 @@ def admin_account(json: Json, now: datetime) -> Account:
         "roles": [json.get("role"), *_entities(profile.get("roles"))],
         "suspended": json.get("suspended") or profile.get("suspended"),
         "limited": json.get("silenced") or profile.get("limited"),
+        "sensitized": json.get("sensitized"),
+        "disabled": json.get("disabled"),
     }
     return public_account(merged, now)
 
@@ -70,7 +74,15 @@ def public_account(json: Json, now: datetime) -> Account:
         staff=any(is_staff(role) for role in _entities(json.get("roles"))),
         suspended=bool(json.get("suspended")),
         silenced=bool(json.get("limited")),
+        sensitized=bool(json.get("sensitized")),
+        disabled=bool(json.get("disabled")),
     )
+
+
+def any_local(found: Iterable[object]) -> bool:
+    """Tell whether one of these Account entities lives on this server: its acct names no domain."""
+    accts = (str(one.get("acct") or "@") for one in found if isinstance(one, Mapping))
+    return any("@" not in acct for acct in accts)
 
 
 def is_staff(role: Json) -> bool:
@@ -138,6 +150,7 @@ def report(json: Json, me_id: str) -> FiledReport | None:
         resolved_at=time(json.get("action_taken_at")),
         acted=any(target.get(state) for state in _ACTED),
         status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
+        resolved_by=str(_entity(json.get("action_taken_by_account")).get("id") or ""),
     )
 
 
@@ -150,7 +163,7 @@ def sighted(found: Iterable[object], now: datetime) -> tuple[Sighted, ...]:
 def sight(json: Json, now: datetime) -> Sighted | None:
     """Return a Status entity's post with its author; None for a private one, and for one without a numeric id."""
     found = status(json)
-    if found is None or not found.id.isdecimal() or not found.account_id.isdecimal():
+    if found is None or not (_NUMERIC.fullmatch(found.id) and _NUMERIC.fullmatch(found.account_id)):
         return None
     edited_at = str(json.get("edited_at") or "")
     version = f"{found.id}@{edited_at}" if edited_at else found.id

@@ -71,7 +71,7 @@ class MastodonStream:
     @property
     def is_open(self) -> bool:
         """See the port."""
-        return self._open and self._end is None
+        return self._open and self.end is None
 
     @property
     def end(self) -> StreamEnd | None:
@@ -114,17 +114,15 @@ class MastodonStream:
 
     def _connect_and_read(self) -> StreamEnd:
         headers = {
-            "Authorization": f"Bearer {self._token}",
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
             "User-Agent": self._agent,
         }
         with requests.Session() as session:
-            session.trust_env = False  # no proxy's or .netrc's word goes before ours
             timeouts = (self._timeout_s, self._silence_s)
             # Following a redirect would show the token to another server.
             with session.get(
-                self._url, headers=headers, stream=True, timeout=timeouts, allow_redirects=False
+                self._url, headers=headers, auth=self._sign, stream=True, timeout=timeouts, allow_redirects=False
             ) as response:
                 refusal = _refusal(response)
                 if refusal is not None:
@@ -133,10 +131,16 @@ class MastodonStream:
                 self._open = True
                 return self._read(response.raw)
 
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token; as a header alone it would give way to whatever a .netrc says."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
     def _read(self, raw: Any) -> StreamEnd:  # noqa: ANN401 -- urllib3's response
         reader = EventReader()
         while not self._closed:
-            chunk = raw.read1(_CHUNK)
+            # What has come in, and no more: to wait for a full chunk would hold back a quiet server's posts.
+            chunk = raw.read1(_CHUNK, decode_content=True)
             if not chunk:
                 return StreamEnd("closed", "the server ended the connection")
             for event in reader.feed(chunk):

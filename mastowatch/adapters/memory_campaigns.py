@@ -23,6 +23,16 @@ class MemoryCampaigns:
         with self._lock:
             return {one: self._note(one, account_id, now) for one in list(sightings)[:SIGHTINGS_MAX]}
 
+    def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """See the port."""
+        found = {one: self._seen.get(one, {}) for one in list(sightings)[:SIGHTINGS_MAX]}
+        return {
+            one: tuple(
+                who for who, at in sorted(known.items(), key=lambda pair: pair[::-1]) if at >= now - one.within_s
+            )
+            for one, known in found.items()
+        }
+
     def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
         """See the port."""
         return frozenset(self._woken.intersection(sightings))

@@ -5,26 +5,38 @@ One suite holds this and the adapter over HTTP to the same behaviour: tests/cont
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mastowatch.errors import MastodonNotFound, MastodonUnreachable
 from mastowatch.ports.mastodon import Purpose
-from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
+from mastowatch.ports.types import (
+    Account,
+    AccountPage,
+    FiledReport,
+    Measure,
+    Origin,
+    Receipt,
+    ReportRequest,
+    Sighted,
+    Status,
+)
 
 TIMELINE_PAGE = 40
+_STATES: Mapping[Measure, str] = {"sensitive": "sensitized", "silence": "silenced", "suspend": "suspended"}
 Entity = TypeVar("Entity", Account, Status)
 Found = TypeVar("Found")
 
 
 @dataclass
 class MemoryMastodon:
-    """``accounts`` and ``posts`` by id, ``reports`` in the order of filing; all of them may be changed at any time.
+    """``accounts`` and ``posts`` by id, ``reports`` in the order of filing, ``followers`` accts by id.
 
-    ``posts`` may hold private ones, which never come out. ``other_reports`` by id are those of other people.
-    ``requests`` counts what a server would be asked.
+    All of them may be changed at any time. ``posts`` may hold private ones, which never come out. ``other_reports`` by
+    id are those of other people. ``measures`` are those taken and lifted, in order. ``requests`` counts what a server
+    would be asked.
     """
 
     bot: Account
@@ -32,11 +44,13 @@ class MemoryMastodon:
     accounts: dict[str, Account] = field(default_factory=dict)
     posts: dict[str, Status] = field(default_factory=dict)
     reports: list[ReportRequest] = field(default_factory=list)
+    followers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     other_reports: dict[str, FiledReport] = field(default_factory=dict)
+    measures: list[tuple[str, str]] = field(default_factory=list)
     requests: int = 0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _filed_at: dict[int, datetime] = field(default_factory=dict)
-    _resolved: dict[int, datetime] = field(default_factory=dict)
+    _resolved: dict[int, tuple[datetime, str]] = field(default_factory=dict)
     _failures: list[Exception] = field(default_factory=list)
     _lost_answers: int = 0
 
@@ -53,7 +67,7 @@ class MemoryMastodon:
         self._failures += errors
 
     def lose_next_answer(self) -> None:
-        """File the next report, but let its answer get lost."""
+        """Do what the next POST asks for, but let its answer get lost."""
         self._lost_answers += 1
 
     def for_purpose(self, purpose: Purpose) -> MemoryMastodon:
@@ -83,6 +97,18 @@ class MemoryMastodon:
         """See the port."""
         self._ask()
         return _found(self.accounts.get(account_id), f"account {account_id}")
+
+    def account_id(self, acct: str) -> str:
+        """See the port."""
+        self._ask()
+        named = (one.id for one in self.accounts.values() if one.acct.lower() == acct.lower() and not one.suspended)
+        return _found(next(named, None), f"account {acct}")
+
+    def followed_locally(self, account_id: str) -> bool:
+        """See the port."""
+        self._ask()
+        _found(self.accounts.get(account_id), f"account {account_id}")
+        return any("@" not in acct for acct in self.followers.get(account_id, ()))
 
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """See the port."""
@@ -127,9 +153,7 @@ class MemoryMastodon:
             raise MastodonNotFound("a post of the report is gone")
         self.reports.append(request)
         self._filed_at[len(self.reports)] = self.clock()
-        if self._lost_answers:
-            self._lost_answers -= 1
-            raise MastodonUnreachable("reports: the answer was lost")
+        self._lose_answer("the report")
         return Receipt(str(len(self.reports)), request.status_ids)
 
     def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
@@ -139,6 +163,41 @@ class MemoryMastodon:
         known = (self._filed(number) for number in range(len(self.reports), 0, -1))
         return tuple(one for one in known if one.target_account_id == account_id)
 
+    def open_reports(self, account_id: str) -> tuple[str, ...]:
+        """See the port."""
+        self._ask()
+        mine = (self._filed(number) for number in range(1, len(self.reports) + 1))
+        known = (*mine, *self.other_reports.values())
+        return tuple(one.id for one in known if one.target_account_id == account_id and not one.resolved)
+
+    def take_measure(self, account_id: str, measure: Measure, report_id: str) -> None:
+        """See the port."""
+        del report_id  # all are resolved
+        self._ask()
+        account = _found(self.accounts.get(account_id), f"account {account_id}")
+        self.measures.append((account_id, measure))
+        self.add(_with(account, measure, on=True))
+        for one in self.open_reports(account_id):
+            self.resolve(one, by=self.bot.id)
+        self._lose_answer("the measure")
+
+    def lift_measure(self, account_id: str, measure: Measure) -> None:
+        """See the port."""
+        self._ask()
+        account = _found(self.accounts.get(account_id), f"account {account_id}")
+        self.measures.append((account_id, f"un{measure}"))
+        self.add(_with(account, measure, on=False))
+        self._lose_answer("the lifting")
+
+    def reopen_report(self, report_id: str) -> None:
+        """See the port."""
+        self._ask()
+        if report_id in self.other_reports:
+            report = replace(self.other_reports[report_id], resolved=False, resolved_at=None, resolved_by="")
+            self.other_reports[report_id] = report
+        else:
+            self._resolved.pop(int(report_id), None)
+
     def report(self, report_id: str) -> FiledReport:
         """See the port."""
         self._ask()
@@ -147,12 +206,22 @@ class MemoryMastodon:
         mine = report_id.isdecimal() and 0 < int(report_id) <= len(self.reports)
         return _found(self._filed(int(report_id)) if mine else None, f"report {report_id}")
 
-    def resolve(self, report_id: str) -> None:
-        """Let a moderator close a report of the bot's; what else became of the account, ``add`` tells."""
-        self._resolved[int(report_id)] = self.clock()
+    def resolve(self, report_id: str, by: str = "moderator") -> None:
+        """Let a moderator close a report; what else became of the account, ``add`` tells."""
+        if report_id in self.other_reports:
+            report = replace(self.other_reports[report_id], resolved=True, resolved_at=self.clock(), resolved_by=by)
+            self.other_reports[report_id] = report
+        else:
+            self._resolved[int(report_id)] = (self.clock(), by)
+
+    def _lose_answer(self, what: str) -> None:
+        if self._lost_answers:
+            self._lost_answers -= 1
+            raise MastodonUnreachable(f"the answer to {what} was lost")
 
     def _filed(self, number: int) -> FiledReport:
-        request, resolved_at = self.reports[number - 1], self._resolved.get(number)
+        request = self.reports[number - 1]
+        resolved_at, resolved_by = self._resolved.get(number, (None, ""))
         target = self.accounts.get(request.account_id)
         return FiledReport(
             id=str(number),
@@ -162,8 +231,9 @@ class MemoryMastodon:
             created_at=self._filed_at.setdefault(number, self.clock()),
             resolved=resolved_at is not None,
             resolved_at=resolved_at,
-            acted=target is not None and (target.suspended or target.silenced),
+            acted=target is not None and any(getattr(target, state) for state in ("disabled", *_STATES.values())),
             status_ids=request.status_ids,
+            resolved_by=resolved_by,
         )
 
     def _ask(self) -> None:
@@ -183,6 +253,11 @@ class MemoryMastodon:
 
     def _shown(self) -> Iterable[Status]:
         return (one for one in self.posts.values() if one.visibility in ("public", "unlisted"))
+
+
+def _with(account: Account, measure: Measure, *, on: bool) -> Account:
+    states: dict[str, Any] = {_STATES[measure]: on}
+    return replace(account, **states)
 
 
 def _newest_first(found: Iterable[Entity]) -> list[Entity]:

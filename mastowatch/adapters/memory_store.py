@@ -33,19 +33,27 @@ class MemoryClaims:
         """See the port."""
         return self._claims.setdefault(account_id, Claim(account_id, marker, "planned", now))
 
-    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
+    def steady_since(self, now: float) -> float:
+        """See the port: memory is lost with its process, never behind its back."""
+        del now
+        return 0.0
+
+    def send(self, expect: Claim, sending: Claim) -> Claim | None:
         """See the port."""
         with self._lock:
             found = self._claims.get(expect.account_id)
             if found is None or _step(found) != _step(expect):
                 return None
-            sent = replace(found, state="sent", owner=owner, changed_at=now)
-            self._claims[expect.account_id] = sent
-            return sent
+            self._claims[expect.account_id] = sending
+            return sending
 
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port."""
-        self._claims[claim.account_id] = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
+        with self._lock:
+            found = self._claims.get(claim.account_id)
+            if found is None or found.generation <= claim.generation:
+                self._claims[claim.account_id] = filed
 
     def failed(self, claim: Claim, reason: str, now: float) -> None:
         """See the port."""

@@ -54,6 +54,18 @@ class RedisCampaigns:
             raise _away(error) from error
         return {one: tuple(map(_text, ids)) for one, ids in zip(ours, found, strict=True)}
 
+    def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """See the port."""
+        ours = list(dict.fromkeys(sightings))[:SIGHTINGS_MAX]
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for one in ours:
+                    pipe.zrangebyscore(_key(one), repr(now - one.within_s), "+inf")
+                found = pipe.execute()
+        except RedisError as error:
+            raise _away(error) from error
+        return {one: tuple(map(_text, ids)) for one, ids in zip(ours, found, strict=True)}
+
     def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
         """See the port."""
         ours = list(sightings)

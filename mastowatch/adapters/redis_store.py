@@ -6,20 +6,25 @@ Each class is one port of ``mastowatch.ports.store``. Redis' own errors come out
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
 
-CLAIM_TTL_S = 90 * 86400  # an account is reported at most once within this time
+CLAIM_TTL_S = 90 * 86400  # after this, Mastodon alone knows what was reported
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
+# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that.
+RELEASE_S, RELEASE_AGAIN_S = 5.0, 0.2
+_RUN_KEY = "mastowatch:claims:redis"
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
 
@@ -34,11 +39,36 @@ class RedisClaims(InRedis):
     end
     return redis.call('HGETALL', KEYS[1])
     """
-    _SEND = """
+    # A Redis that was started again has another run id.
+    _RUN = """
+    local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+    """
+    _STEADY = (
+        _RUN
+        + """
+    local known = redis.call('HMGET', KEYS[1], 'run_id', 'since')
+    if known[1] ~= run_id then
+      known = {run_id, known[1] and ARGV[1] or '0'}
+      redis.call('HSET', KEYS[1], 'run_id', run_id, 'since', known[2])
+    end
+    return known[2]
+    """
+    )
+    _SEND = (
+        _RUN
+        + """
+    if redis.call('HGET', KEYS[2], 'run_id') ~= run_id then return 0 end
     local now = redis.call('HMGET', KEYS[1], 'state', 'changed_at', 'owner')
     if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] or (now[3] or '') ~= ARGV[3] then return 0 end
-    redis.call('HSET', KEYS[1], 'state', 'sent', 'owner', ARGV[4], 'changed_at', ARGV[5])
-    redis.call('EXPIRE', KEYS[1], ARGV[6])
+    redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+    return 1
+    """
+    )
+    _FILED = """
+    if tonumber(redis.call('HGET', KEYS[1], 'generation') or '1') > tonumber(ARGV[1]) then return 0 end
+    redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+    redis.call('EXPIRE', KEYS[1], ARGV[2])
     return 1
     """
 
@@ -53,7 +83,8 @@ class RedisClaims(InRedis):
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
         self._plan, self._send = redis.register_script(self._PLAN), redis.register_script(self._SEND)
-        self._fail = redis.register_script(self._FAIL)
+        self._steady = redis.register_script(self._STEADY)
+        self._fail, self._filed = redis.register_script(self._FAIL), redis.register_script(self._FILED)
 
     @staticmethod
     def _key(account_id: str) -> str:
@@ -72,22 +103,21 @@ class RedisClaims(InRedis):
         return _claim(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours
-    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
+    def steady_since(self, now: float) -> float:
         """See the port."""
-        args: list[str | int] = [expect.state, repr(expect.changed_at), expect.owner, owner, repr(now), CLAIM_TTL_S]
-        if not self._send(keys=[self._key(expect.account_id)], args=args):
-            return None
-        return replace(expect, state="sent", owner=owner, changed_at=now)
+        return float(self._steady(keys=[_RUN_KEY], args=[repr(now)]))
+
+    @ours
+    def send(self, expect: Claim, sending: Claim) -> Claim | None:
+        """See the port."""
+        args = [expect.state, repr(expect.changed_at), expect.owner, CLAIM_TTL_S, *_flat(sending)]
+        return sending if self._send(keys=[self._key(expect.account_id), _RUN_KEY], args=args) else None
 
     @ours
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
-        fields: dict[Any, Any] = {"marker": claim.marker, "owner": claim.owner, "state": "filed", "reason": ""}
-        key = self._key(claim.account_id)
-        with self._redis.pipeline() as pipe:
-            pipe.hset(key, mapping={**fields, "report_id": report_id, "changed_at": repr(now)})
-            pipe.expire(key, CLAIM_TTL_S)
-            pipe.execute()
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
+        self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *_flat(filed)])
 
     @ours
     def failed(self, claim: Claim, reason: str, now: float) -> None:
@@ -104,7 +134,27 @@ def _claim(account_id: str, fields: dict[str, str]) -> Claim:
         owner=fields.get("owner", ""),
         report_id=fields.get("report_id", ""),
         reason=fields.get("reason", ""),
+        # Absent in claims of versions that knew one report an account.
+        generation=int(fields.get("generation", "1")),
+        rules=tuple(fields.get("rules", "").split()),
+        reported_at=float(fields.get("reported_at", "0")),
     )
+
+
+def _flat(claim: Claim) -> list[str | float]:
+    """Return the fields of the claim's hash, each name with its value after it."""
+    fields: dict[str, str | float] = {
+        "marker": claim.marker,
+        "state": claim.state,
+        "changed_at": repr(claim.changed_at),
+        "owner": claim.owner,
+        "report_id": claim.report_id,
+        "reason": claim.reason,
+        "generation": claim.generation,
+        "rules": " ".join(claim.rules),
+        "reported_at": repr(claim.reported_at),
+    }
+    return [part for field in fields.items() for part in field]
 
 
 class RedisCursors(InRedis):
@@ -151,7 +201,16 @@ class RedisLocks(InRedis):
     @ours
     def release(self, name: str, owner: str) -> None:
         """See the port."""
-        self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+        until = time.monotonic() + RELEASE_S
+        while True:
+            try:
+                self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
+            except RedisConnectionError:
+                if time.monotonic() >= until:
+                    raise
+            else:
+                return
+            time.sleep(RELEASE_AGAIN_S)
 
 
 class RedisJudged(InRedis):
@@ -227,7 +286,9 @@ class RedisCases(InRedis):
 def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
     fields = json.loads(raw)
     reasons = tuple(CaseReason(**reason) for reason in fields.pop("reasons"))
-    return Case(**{**fields, "reasons": reasons, "status_ids": tuple(fields["status_ids"])})
+    # Lists that a case of an older version does not have are empty.
+    lists = {name: tuple(fields.get(name, ())) for name in ("status_ids", "reported", "later")}
+    return Case(**{**fields, **lists, "reasons": reasons})
 
 
 class RedisSwitches(InRedis):

@@ -65,6 +65,11 @@ def read_what_can_be(directory: Path) -> tuple[Documents, list[RuleError]]:
     return documents, errors
 
 
+def read_rule(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as a pair of its name and its TOML document; raises RuleError."""
+    return path.name, _read(path)
+
+
 def read_lists(directory: Path) -> tuple[Lists, list[RuleError]]:
     """Return the lines of every file in ``directory/lists`` that can be read, and what is wrong with the others."""
     lists: Lists = {}

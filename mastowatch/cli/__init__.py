@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_worker)
     one = commands.add_parser("scheduler", help="put recurring jobs on the queues", parents=[config])
     one.set_defaults(run=_scheduler)
+    one = commands.add_parser(
+        "stream", help="read the public stream of posts, and hand on those worth a look", parents=[config]
+    )
+    one.set_defaults(run=_stream)
     one = commands.add_parser("api", help="serve the /jobs API", parents=[config])
     one.set_defaults(run=_api)
     one = commands.add_parser("dashboard", help="serve the pages", parents=[config])
@@ -102,11 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "show: settings in force; check: whether all is usable; example: a settings file"
     _add_config(commands.add_parser("config", help=about), [config, instance])
 
-    group = commands.add_parser("rules", help="check: read the rules and run their examples")
-    of_rules = group.add_subparsers(required=True, metavar="ACTION")
-    one = of_rules.add_parser("check", help="read the rules and run their examples", parents=[config])
-    one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
-    one.set_defaults(run=_rules)
+    about = "check: read the rules and run their examples; explain, test, try, stats, arm: what they do and have done"
+    _add_rules(commands.add_parser("rules", help=about), [config])
 
     one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
     one.add_argument("action", choices=("on", "off", "status"))
@@ -129,6 +130,32 @@ def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     one.set_defaults(run=_check)
     one = actions.add_parser("example", help="a settings file with every default", parents=parents)
     one.set_defaults(run=_example)
+
+
+def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    one = actions.add_parser("check", help="read the rules and run their examples", parents=parents)
+    one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
+    one.set_defaults(run=_rules)
+    one = actions.add_parser("arm", help="let a rule that was dropped to shadow report again", parents=parents)
+    one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
+    one.set_defaults(run=_rules_arm)
+    as_json = _Parser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="for other programs")
+    parents = [*parents, as_json]
+    one = actions.add_parser("explain", help="what a rule asks for, and what it has done", parents=parents)
+    one.add_argument("id", metavar="ID", help="the rule's id")
+    one.set_defaults(run=_rules_explain)
+    one = actions.add_parser("test", help="what every rule makes of an account; changes nothing", parents=parents)
+    one.add_argument("--account", required=True, metavar="ACCT", help="name, or name@its.server")
+    one.add_argument("--rule", metavar="ID", help="this rule alone")
+    one.set_defaults(run=_rules_test)
+    one = actions.add_parser("try", help="whom a rule would report, of the accounts judged of late", parents=parents)
+    one.add_argument("file", type=Path, metavar="FILE", help="the rule's file, in RULES_DIR or elsewhere")
+    one.add_argument("--since", default="7d", metavar="TIME", help="how far back, like 12h; 7d if not given")
+    one.set_defaults(run=_rules_try)
+    one = actions.add_parser("stats", help="hits, reports, and what moderators made of them", parents=parents)
+    one.set_defaults(run=_rules_stats)
 
 
 def _load(sources: Sources) -> Loaded:
@@ -158,6 +185,14 @@ def _scheduler(sources: Sources, arguments: argparse.Namespace) -> int:
 
     del arguments
     scheduler.run(_load_for_process(sources))
+    return 0
+
+
+def _stream(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.processes import stream
+
+    del arguments
+    stream.run(_load_for_process(sources))
     return 0
 
 
@@ -199,6 +234,36 @@ def _rules(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import rules
 
     return rules.run(_load(sources), arguments)
+
+
+def _rules_explain(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_explain
+
+    return rules_explain.run(_load(sources), arguments)
+
+
+def _rules_test(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_test
+
+    return rules_test.run(_load(sources), arguments)
+
+
+def _rules_try(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_try
+
+    return rules_try.run(_load(sources), arguments)
+
+
+def _rules_stats(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_stats
+
+    return rules_stats.run(_load(sources), arguments)
+
+
+def _rules_arm(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import rules_arm
+
+    return rules_arm.run(_load(sources), arguments)
 
 
 def _panic(sources: Sources, arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from mastowatch import journal
 from mastowatch.config import Loaded, Sources
 from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, SECRETS, examine
 from mastowatch.errors import ConfigError, MastoWatchError, RuleErrors
-from mastowatch.jobs.context import check_instance, load_rules
+from mastowatch.jobs.context import alerts, check_instance, load_rules
 
 EXIT_FAULTY = 2
 
@@ -66,6 +66,8 @@ def _secret(loaded: Loaded, name: str) -> tuple[list[str], list[str]]:
         # To the process that reloads its settings it is a fault that it can't read them.
         hidden = isinstance(error.__cause__, PermissionError) and not journal.is_stderr()
         return ([], [str(error)]) if hidden else ([str(error)], [])
+    if value is not None and name == "alert_webhook":
+        return _of(lambda: alerts(loaded)), []
     if value is None and name == "access_token" and at_home and CREDENTIALS.is_dir():
         return _of(lambda: loaded.need_secret(name)), []
     return [], []

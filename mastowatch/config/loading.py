@@ -27,6 +27,7 @@ CREDENTIALS = Path("/etc/mastowatch/credentials")
 # Secrets by the name of their credential, and the setting that may hold a path instead.
 SECRETS = {
     "access_token": "access_token_file",
+    "alert_webhook": "alert_webhook_file",
     "api_key": "api_key_file",
     "redis_password": "redis_password_file",
     "webhook_secret": "webhook_secret_file",

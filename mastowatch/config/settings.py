@@ -191,6 +191,42 @@ class Settings(BaseModel):
         "domains like example.org, with commas between, without https://",
         "Domains whose accounts are never reported.",
     )
+    exempt_followed_locally: bool = _setting(
+        True,
+        "true or false",
+        "Never report an account that somebody on this server follows; asked of Mastodon right before a report.",
+    )
+    our_bots: AccountsSetting = _setting(
+        frozenset(),
+        "names like feed or feed@example.org, with commas between",
+        "Other bots of yours, never reported. (That an account says it is a bot spares nobody.)",
+    )
+    rule_reports_per_hour: int = _setting(
+        20,
+        "a whole number, 1 to 10000",
+        "Past so many reports in an hour a rule that names no limit drops to shadow until a person re-arms it.",
+        ge=1,
+        le=10000,
+    )
+    rule_reports_per_day: int = _setting(60, "a whole number, 1 to 10000", "The same, in any 24 hours.", ge=1, le=10000)
+    reports_per_hour: int = _setting(
+        60,
+        "a whole number, 1 to 10000",
+        "Past so many reports in an hour by all rules together, all reporting pauses until a person re-arms it.",
+        ge=1,
+        le=10000,
+    )
+    reports_per_day: int = _setting(200, "a whole number, 1 to 10000", "The same, in any 24 hours.", ge=1, le=10000)
+    alert_webhook_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with an https:// address that is told when a breaker trips (or the credential alert_webhook).",
+    )
+    allow_enforcement: bool = _setting(
+        False,
+        "true or false",
+        "Let rules with an action make accounts sensitive, silence or suspend them for a time, beside the report.",
+    )
     poll_admin_accounts_interval: int = _setting(
         30, _SECONDS.format(1, 86400), "Time between two looks at remote accounts.", ge=1, le=86400
     )
@@ -199,6 +235,21 @@ class Settings(BaseModel):
     )
     queue_stats_interval: int = _setting(
         60, _SECONDS.format(1, 86400), "Time between two points of the queues' history.", ge=1, le=86400
+    )
+    recent_posts_max: int = _setting(
+        20000,
+        "a whole number, 0 to 10000000",
+        "Public and unlisted posts kept of the accounts judged of late, to try new rules on; 0 keeps none.",
+        ge=0,
+        le=10000000,
+    )
+    recent_posts_days: int = _setting(14, "a number of days, 1 to 365", "So long they are kept at most.", ge=1, le=365)
+    report_outcomes_interval: int = _setting(
+        600,
+        _SECONDS.format(60, 86400),
+        "Time between two looks at what moderators made of the reports.",
+        ge=60,
+        le=86400,
     )
     poll_public_timeline_interval: int = _setting(
         60,

@@ -31,17 +31,18 @@ def render(
     posts_seen: int,
     now: datetime,
     again: str = "",
+    action: str = "",
 ) -> str:
     """Return the comment, at most LENGTH_MAX characters, with ``[mw:marker]`` at its end.
 
-    ``again`` says what is new where the account was reported before.
+    ``again`` says what is new where the account was reported before, ``action`` what is done beside reporting it.
     """
     score = _decimal(verdict.score)
     head = [f"MastoWatch: score {_figure(score)} (report at {_figure(_decimal(report_at))})"]
     if again:
-        head.append(_cut(mask(again), _AGAIN_MAX))
+        head.append(_cut(one_line(again), _AGAIN_MAX))
     facts = f"Account: {age(now - account.created_at)} old, {account.followers} followers."
-    tail = f"{facts} Posts attached: {attached} of {posts_seen}.\nNo action was taken. [mw:{marker}]"
+    tail = f"{facts} Posts attached: {attached} of {posts_seen}.\n{action or 'No action was taken.'} [mw:{marker}]"
     counting = [reason for reason in verdict.reasons if not reason.shadow]
     return "\n".join([*head, *_fitting(counting, score, LENGTH_MAX - _size(head) - len(tail) - 1), tail])
 

@@ -162,8 +162,9 @@ def _disguised(rule: Rule, seen: Profile, posts: Sequence[Post]) -> Iterator[str
 
 def _quoted(label: str, words: Iterable[str], at_most: int) -> str:
     """Return the first of ``words``, each once, under their label; "" where there are none."""
-    unique = list(dict.fromkeys(mask(word)[:_ONE_MAX] for word in words))
-    if not unique:
+    unique = list(dict.fromkeys(words))
+    shown = list(filter(None, dict.fromkeys(mask(word)[:_ONE_MAX] for word in unique[:at_most])))
+    if not shown:
         return ""
     more = f" and {len(unique) - at_most} more" if len(unique) > at_most else ""
-    return f"{label}: {', '.join(unique[:at_most])}{more}"
+    return f"{label}: {', '.join(shown)}{more}"

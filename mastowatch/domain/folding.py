@@ -12,6 +12,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
+from mastowatch.domain.edges import UNSPACED
 from mastowatch.domain.lookalikes import CYRILLIC, FOREIGN, LATIN, ORNAMENTAL, ORNAMENTAL_COMPANY
 
 # Zero-width and bidirectional controls, soft hyphens, variation selectors: invisible, and used to split words.
@@ -27,8 +28,9 @@ _INVISIBLE = dict.fromkeys(
 )
 # Marks that are left after NFKC belong to no letter of an alphabet: strokes through and piles above ("zalgo").
 _STACKED = {**_INVISIBLE, **dict.fromkeys((*range(0x0300, 0x0370), 0x0488, 0x0489, *range(0x20D0, 0x2100)))}
-# Hyphens and slashes part words: "it-отдел" is two, in two languages.
-_PART = re.compile(r"[^\s\-/]+")
+# Hyphens and slashes part words: "it-отдел" is two, in two languages. So do letters
+# of scripts without spaces: Japanese puts none around a foreign word.
+_PART = re.compile(rf"[^\s\-/{UNSPACED}]+")
 _PUNCTUATION = ".,;:!?\"'()[]{}<>#@*_~\u2026\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"
 # Shorter words mix scripts by accident: "5г", "xо".
 LOOKALIKE_MIN = 4
@@ -83,7 +85,7 @@ def _plain(word: str, found: dict[str, None]) -> str:
         return word
     latin = word.translate(LATIN)
     if latin.isascii():
-        return _noted(latin, found, disguised=_ornamental(word) or _interleaved(word, opens=True))
+        return _noted(latin, found, disguised=not _ornamental(word) and _interleaved(word, opens=True))
     cyrillic = word.translate(CYRILLIC)
     if not any("a" <= char <= "z" for char in cyrillic):
         return _noted(cyrillic, found, disguised=_interleaved(word, opens=False))
@@ -97,7 +99,10 @@ def _may_be_disguised(word: str) -> bool:
 
 
 def _ornamental(word: str) -> bool:
-    """Tell whether it is written in small capitals; one of them alone is phonetic spelling."""
+    """Tell whether it is written in small capitals; one of them alone is phonetic spelling.
+
+    People adorn songs and names so: it is read as plain, but is no disguise.
+    """
     letters = {char for char in word if char.isalpha()}
     return len(letters & ORNAMENTAL) > 1 and letters <= ORNAMENTAL_COMPANY
 

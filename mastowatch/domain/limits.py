@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mastowatch.domain import reading
 from mastowatch.domain.reading import Keys, Reader
+from mastowatch.ports.types import Measure
 
-Action = Literal["report", "sensitive", "silence", "suspend"]
+Action = Literal["report"] | Measure
 # The mildest first.
-ACTIONS: tuple[Action, ...] = ("report", "sensitive", "silence", "suspend")
+ACTIONS: tuple[Action, ...] = ("report", *get_args(Measure))
 # Mastodon deletes what a suspended account has posted 30 days after; no undoing brings that back.
 EXPIRES_MAX = timedelta(days=28)
 PRECISION_MIN, PRECISION_AFTER = 0.5, 20

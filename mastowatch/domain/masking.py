@@ -13,10 +13,9 @@ from ipaddress import ip_address
 # Joiners that emoji and some scripts need; all other invisible characters, bidi controls among them, go.
 _KEPT = "\u200c\u200d"
 _READ_MAX = 500
-_URL = re.compile(
-    r"(?i)\b(?:[a-z][a-z0-9+.-]*:[/\\]{2,}(?:[^\s/\\?#@]*@)*|(?=[^\s/\\?#@]+\.\w+[/?]))"
-    r"(\[[0-9a-f:.]*\]|[^\s/\\?#@:,;]+)(?::\d+)?[/\\?#]?[^\s,;]*"
-)
+_TOKEN = re.compile(r"[^\s,;]+")
+_SCHEME = re.compile(r"[a-zA-Z0-9+.-]*\Z")
+_PATH = re.compile(r"[/?#]")
 _ADDRESS = re.compile(r"[^\s@,;]+[@\uff20\ufe6b][^\s@,;]+")
 _HANDLE = re.compile(r"(?<![\w.+-])[@\uff20\ufe6b]\w[\w.-]*(?:[@\uff20\ufe6b][\w.-]*)?")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w])")
@@ -36,7 +35,10 @@ def mask(text: str) -> str:
 
     Of a text that nobody would quote whole only the beginning is read, so that none can hold a worker.
     """
-    shown = _URL.sub(lambda found: found[1], one_line(text[:_READ_MAX]))
+    shown = one_line(text[:_READ_MAX])
+    if shown.replace(" ", "").isalpha():
+        return shown  # most words
+    shown = _TOKEN.sub(lambda found: _host(found[0]), shown)
     shown = _HANDLE.sub("(handle)", shown)
     shown = _ADDRESS.sub("(address)", shown)
     shown = _IPV4.sub("(IP address)", shown)
@@ -51,6 +53,18 @@ def _visible(char: str) -> str:
     if category == "Cs":
         return "\ufffd"
     return "" if category == "Cf" and char not in _KEPT else char
+
+
+def _host(token: str) -> str:
+    """Return the host of a link, with or without its scheme, as browsers read it; any other token as it is."""
+    scheme, found, rest = token.replace("\\", "/").partition("://")
+    if not found:
+        scheme, rest = "", scheme.lstrip("/")
+    place = _PATH.split(rest.lstrip("/"), maxsplit=1)[0].rpartition("@")[2]
+    host = place[: place.find("]") + 1] if place.startswith("[") else place.partition(":")[0]
+    if not found and ("." not in host or _PATH.search(token) is None):
+        return token
+    return _SCHEME.sub("", scheme) + host
 
 
 def _without_ip(found: re.Match[str]) -> str:

@@ -28,15 +28,17 @@ def decide(
     exempt_accounts: frozenset[str],
     exempt_domains: frozenset[str],
     dry_run: bool,
+    our_bots: frozenset[str] = frozenset(),
 ) -> Decision:
     """Return the decision.
 
-    ``exempt_accounts`` are accts; one of this server may stand there as ``name`` or ``name@its.domain``, and
-    ``exempt_domains`` cover the domains below them. Case makes no difference.
+    ``exempt_accounts`` and ``our_bots`` are accts; one of this server may stand there as ``name`` or
+    ``name@its.domain``, and ``exempt_domains`` cover the domains below them. Case makes no difference. That an account
+    calls itself a bot spares it not: anybody may tick that box.
     """
     if verdict.level == "none":
         return Decision("none", "the score is below both thresholds")
-    spared = _spared(account, me_id, exempt_accounts, exempt_domains)
+    spared = _spared(account, me_id, exempt_accounts, our_bots, exempt_domains)
     if spared:
         return Decision("exempt", spared)
     if verdict.level == "watch":
@@ -46,7 +48,19 @@ def decide(
     return Decision("report", "the score reached the threshold for a report")
 
 
-def _spared(account: Account, me_id: str, accounts: frozenset[str], domains: frozenset[str]) -> str:
+def followed_locally(decision: Decision) -> bool:
+    """Return whether it makes a difference that people of this server follow the account: it costs a request."""
+    return decision.action in ("rehearse", "report")
+
+
+def spare_followed() -> Decision:
+    """Return the decision on an account that people of this server follow."""
+    return Decision("exempt", "somebody on this server follows it (EXEMPT_FOLLOWED_LOCALLY)")
+
+
+def _spared(
+    account: Account, me_id: str, accounts: frozenset[str], bots: frozenset[str], domains: frozenset[str]
+) -> str:
     """Return why the account is left alone, or "" where it isn't."""
     if account.id == me_id:
         return "it is the bot itself"
@@ -54,11 +68,17 @@ def _spared(account: Account, me_id: str, accounts: frozenset[str], domains: fro
         return "it belongs to the staff"
     if account.suspended:
         return "it is suspended already"
-    if _names(account) & {one.lower().removeprefix("@") for one in accounts}:
+    if _listed(account, accounts):
         return "EXEMPT_ACCOUNTS lists it"
+    if _listed(account, bots):
+        return "OUR_BOTS lists it"
     if any(_below(_domain(account), one.lower().strip(".")) for one in domains):
         return "EXEMPT_DOMAINS lists its domain"
     return ""
+
+
+def _listed(account: Account, accts: frozenset[str]) -> bool:
+    return bool(_names(account) & {one.lower().removeprefix("@") for one in accts})
 
 
 def _names(account: Account) -> set[str]:

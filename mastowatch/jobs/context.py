@@ -24,6 +24,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from mastowatch.adapters import (
+    memory_campaigns,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
@@ -32,7 +33,11 @@ from mastowatch.adapters import (
     rule_files,
 )
 from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
@@ -40,6 +45,7 @@ from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
+from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.stream import PublicStream
 
@@ -67,13 +73,19 @@ class Context:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
+    actions: store.AccountActions
     audit: store.Audit
     tally: store.Tally
     history: store.History
     campaigns: store.Campaigns
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     handed_on: store.HandedOn
     clock: Callable[[], float] = time.time
     bot: str = "bot"
+    alerts: Alerts | None = None
 
     def me_id(self) -> str:
         """Return the bot's own account id; asked once a token, not once a process: every job is a new one."""
@@ -97,6 +109,8 @@ class Context:
             str(chosen.watch_threshold),
             ",".join(sorted(chosen.exempt_accounts)),
             ",".join(sorted(chosen.exempt_domains)),
+            ",".join(sorted(chosen.our_bots)),
+            str(chosen.exempt_followed_locally),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
@@ -213,6 +227,16 @@ def read_rule_documents(
     return documents, lists, [*errors, *more]
 
 
+def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return one rule file as its name and its TOML document; raises RuleError."""
+    return rule_files.read_rule(path)
+
+
+def fresh_campaigns() -> store.Campaigns:
+    """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
+    return memory_campaigns.MemoryCampaigns()
+
+
 def stamp_of_rules(directory: Path) -> object:
     """Return what changes with any rule file or list in ``directory``, without reading them."""
     return rule_files.stamp(directory)
@@ -245,13 +269,37 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
+        actions=RedisAccountActions(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
+        posts=_posts(settings, redis),
+        rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
+        alerts=alerts(loaded),
     )
+
+
+def alerts(loaded: Loaded) -> Alerts | None:
+    """Return where alerts go, or None; raises ConfigError for an address that can't be posted to."""
+    url = loaded.secret("alert_webhook")
+    if url is None:
+        return None
+    # Here for the same reason as the other libraries below.
+    from mastowatch.adapters.alert_webhook import AlertWebhook, is_usable
+
+    if not is_usable(url):
+        # The address may hold a secret, so it is not repeated.
+        raise ConfigError(
+            "the address in ALERT_WEBHOOK_FILE (or the credential alert_webhook) can't be posted to; write one that"
+            " begins with https://"
+        )
+    settings = loaded.settings
+    return AlertWebhook(url, user_agent=settings.user_agent, timeout_s=settings.request_timeout)
 
 
 def open_stream(loaded: Loaded) -> PublicStream:
@@ -278,9 +326,13 @@ class View:
     cases: store.Cases
     switches: store.Switches
     rule_switches: store.RuleSwitches
+    quotas: store.Quotas
+    held: store.Held
     audit: store.Audit
     tally: store.Tally
     history: store.History
+    posts: store.RecentPosts
+    rule_stats: store.RuleStats
     budget: Budget
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -294,12 +346,20 @@ def view(loaded: Loaded, redis: Redis) -> View:
         cases=redis_store.RedisCases(redis),
         switches=redis_store.RedisSwitches(redis),
         rule_switches=RedisRuleSwitches(redis),
+        quotas=RedisQuotas(redis),
+        held=RedisHeld(redis),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
+        posts=_posts(loaded.settings, redis),
+        rule_stats=RedisRuleStats(redis),
         budget=_budget(loaded.settings, redis),
         settings=loaded.settings,
     )
+
+
+def _posts(settings: Settings, redis: Redis) -> RedisRecentPosts:
+    return RedisRecentPosts(redis, at_most=settings.recent_posts_max, days=settings.recent_posts_days)
 
 
 def _budget(settings: Settings, redis: Redis) -> Budget:

@@ -55,8 +55,3 @@ class Hold:
             self._due.pop(author, None)
             self._handed_on[author] = now
         self._handed_on = {author: at for author, at in self._handed_on.items() if at > now - AGAIN_S}
-
-    def drop(self) -> None:
-        """Forget all that is held."""
-        self._held.clear()
-        self._due.clear()

@@ -63,14 +63,16 @@ class Intake:
                 promise.set_exception(StoreUnavailable(f"{len(self._waiting)} deliveries wait already"))
                 return promise
             self._waiting.append((delivery, promise))
-            self._changed.notify()
+            if len(self._waiting) == 1:  # with more it is awake, or will be
+                self._changed.notify()
         return promise
 
     def count(self, *names: str) -> None:
         """Count in the shared tally, soon."""
         with self._changed:
+            if not self._counts:
+                self._changed.notify()
             self._counts.update(names)
-            self._changed.notify()
 
     def _write_all(self) -> None:
         counted_at = time.monotonic()
@@ -91,7 +93,7 @@ class Intake:
         found: Sequence[Outcome] | StoreUnavailable
         try:
             found = enqueue(self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S)
-        except RedisError as error:
+        except RedisError as error:  # what was sent may have been done; when it comes again, its mark tells
             found = StoreUnavailable(f"Redis: {type(error).__name__}: {error}")
         promises = [promise for _, promise in batch]
         # All that wait belong to the server's one loop; it is woken once a batch. At its end it may be gone.

@@ -3,47 +3,86 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
-from mastowatch.errors import AccountBusy, MastodonNotFound
-from mastowatch.jobs import campaigns, polling, reporting
+from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
+from mastowatch.jobs import campaigns, enforcing, guarding, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.jobs.queues import TASKS
-from mastowatch.ports.types import Account, Status
+from mastowatch.ports.types import Account, Case, Sighting, Status
 
 Result = dict[str, int | float | str]
+Act = Callable[[Context, Judgement], Case]
 _BUSY_S = 5
+# Each round drops a rule at least; more than these hit nobody.
+_ROUNDS_MAX = 20
 
 
-def judge(context: Context, account_id: str, *extra: Status) -> Result:
-    """Judge one account, with the posts at hand, alone: a second worker at the same account waits its turn."""
+def judge(context: Context, account_id: str, *extra: Status, act: Act = reporting.act) -> Result:
+    """Judge one account, with the posts at hand, alone: a second worker at the same account waits its turn.
+
+    ``act`` carries the decision out, and returns the case.
+    """
     context.ensure_running()
     owner = uuid.uuid4().hex
     ttl_s = TASKS["analyze_and_maybe_report"].timeout_s + 10
     if not context.locks.acquire(f"account:{account_id}", owner, ttl_s):
         raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)
     try:
-        return _judge_alone(context, account_id, extra)
+        return _judge_alone(context, account_id, extra, act)
     finally:
         context.locks.release(f"account:{account_id}", owner)
 
 
-def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -> Result:
+def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], act: Act) -> Result:
     try:
         account = context.mastodon("judge").account(account_id)
         statuses = _posts(context, account, extra)
     except MastodonNotFound:
+        reporting.record_gone(context, account_id)
         return {"outcome": "gone"}
-    settings = context.settings
+    case = _decide_and(act, context, account, statuses)
+    if act is reporting.act:  # one that was only looked at has yet to be acted on
+        context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
+    context.tally.add(metrics.ACCOUNTS_JUDGED)
+    context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
+    return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
+
+
+def _decide_and(act: Act, context: Context, account: Account, statuses: tuple[Status, ...]) -> Case:
+    """Decide and act; once more for each rule that is dropped to shadow meanwhile, without it."""
     now = datetime.fromtimestamp(context.clock(), UTC)
+    seen = campaigns.note(context, account, statuses, now)
+    for _ in range(_ROUNDS_MAX):
+        with suppress(RuleDropped):
+            judgement = _judgement(context, account, statuses, now, seen)
+            case = act(context, judgement)
+            if act is reporting.act:  # its hits are counted when it is acted on
+                learning.note(context, judgement, case)
+            return case
+    raise AccountBusy("its rules are dropped and re-armed all the time", context.clock() + _BUSY_S)
+
+
+def _judgement(
+    context: Context,
+    account: Account,
+    statuses: tuple[Status, ...],
+    now: datetime,
+    seen: Mapping[Sighting, tuple[str, ...]],
+) -> Judgement:
+    """Return what the rules in force and the policy make of the account."""
+    settings, dropped = context.settings, guarding.shadowed(context)
     verdict = context.rules.judge(
         account,
         statuses,
         now,
-        campaigns=campaigns.note(context, account, statuses, now),
+        campaigns=seen,
+        shadowed=dropped,
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )
@@ -53,13 +92,12 @@ def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...]) -
         me_id=context.me_id(),
         exempt_accounts=settings.exempt_accounts,
         exempt_domains=settings.exempt_domains,
+        our_bots=settings.our_bots,
         dry_run=settings.dry_run,
     )
-    case = reporting.act(context, Judgement(account, statuses, verdict, decision))
-    context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
-    context.tally.add(metrics.ACCOUNTS_JUDGED)
-    context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
-    return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
+    decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
+    action = enforcing.announce(context, account, verdict, decision)
+    return Judgement(account, statuses, verdict, decision, action)
 
 
 def _posts(context: Context, account: Account, extra: tuple[Status, ...]) -> tuple[Status, ...]:

@@ -99,6 +99,9 @@ class _Poll:
         newest = self.context.mastodon("poll").newest_accounts(self.origin)
         _hand_on(self.context, newest.accounts, self.progress)
         if not newest.accounts:
+            if self._cursor(self.head) is None:
+                # Nobody is known yet: whoever comes is a newcomer, however many come at once.
+                self.context.cursors.set(self.head, "0")
             return
         self._close_gap(newest.accounts)
         if newest.full:

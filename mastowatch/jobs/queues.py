@@ -111,9 +111,12 @@ TASKS: Mapping[str, TaskSpec] = {
         TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
         TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
+        TaskSpec("read_report_outcomes", LOW, 300, "Read what moderators made of the reports."),
         # Below the worker's own limit on a stop: up to twenty accounts, one after the other.
         TaskSpec("process_new_statuses", DEFAULT, 300, "Judge the authors of up to 20 new posts.", ("status_ids",)),
         TaskSpec("poll_public_timeline", DEFAULT, 120, "Look at new posts on the public timeline."),
+        TaskSpec("undo_expired_actions", DEFAULT, 300, "Undo measures against accounts that have expired."),
+        TaskSpec("send_alerts", HIGH, 60, "Tell of rules that have been dropped."),
         # Takes milliseconds, and matters most while the other queues are long.
         TaskSpec("record_queue_stats", HIGH, 30, "Add a point to the queues' history."),
     )

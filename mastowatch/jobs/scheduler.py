@@ -12,6 +12,11 @@ from mastowatch.jobs import tasks
 from mastowatch.jobs.queues import TASKS
 from mastowatch.reliable.scheduler import Recurring, ReliableScheduler
 
+# A breaker trips at night as well: somebody may be waiting for it.
+ALERTS_EVERY_S = 30
+# Always planned: also where enforcement has been turned off, what was done before is undone.
+UNDO_EVERY_S = 60
+
 
 def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
     """Return the recurring jobs with their intervals from the settings."""
@@ -20,6 +25,9 @@ def recurring_jobs(settings: Settings) -> tuple[Recurring, ...]:
         tasks.poll_admin_accounts_local: settings.poll_admin_accounts_local_interval,
         tasks.poll_public_timeline: settings.poll_public_timeline_interval,
         tasks.record_queue_stats: settings.queue_stats_interval,
+        tasks.read_report_outcomes: settings.report_outcomes_interval,
+        tasks.send_alerts: ALERTS_EVERY_S,
+        tasks.undo_expired_actions: UNDO_EVERY_S,
     }
     return tuple(
         Recurring(

@@ -16,8 +16,8 @@ from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
 from mastowatch.errors import Deferred, MastodonNotFound, Stopped
+from mastowatch.jobs import alerts, annotating, enforcing, judging, outcomes, polling, timeline
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs import judging, polling, timeline
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.judging import Result
 from mastowatch.jobs.queues import HIGH
@@ -132,6 +132,25 @@ def poll_public_timeline() -> Result:
         return {"ended": str(error)}
 
 
+def send_alerts() -> Result:
+    """Tell the address in ALERT_WEBHOOK_FILE what has been dropped; what can't be told is tried at the next tick."""
+    return {"sent": alerts.send_due(contexts.current())}
+
+
+def undo_expired_actions() -> Result:
+    """Undo measures that have expired, and go on with those that a death left half done."""
+    try:
+        return {"settled": enforcing.undo_expired(contexts.current())}
+    except (Stopped, Deferred) as error:
+        return {"ended": str(error)}
+
+
+@_may_wait
+def annotate_report(report_id: str) -> Result:
+    """Judge the account that somebody else has reported, and add the verdict to its case; files nothing."""
+    return annotating.annotate(_at_hand(), report_id)
+
+
 def record_queue_stats() -> Result:
     """Add a point to the history of each queue."""
     context = contexts.current()
@@ -144,3 +163,11 @@ def record_queue_stats() -> Result:
         for one in facts
     )
     return {"queues": len(facts), "depth": sum(one.depth for one in facts)}
+
+
+def read_report_outcomes() -> Result:
+    """Read what moderators made of the reports, and drop rules that were wrong too often."""
+    try:
+        return {**outcomes.read(contexts.current()).as_result()}
+    except Stopped as error:
+        return {"ended": str(error)}

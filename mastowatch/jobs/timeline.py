@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 
 from mastowatch import metrics
-from mastowatch.errors import BudgetExhausted
+from mastowatch.errors import BudgetExhausted, MastodonAuthError, MastodonNotFound, MastodonRefused
 from mastowatch.jobs import sifting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.queues import is_id
@@ -29,6 +29,7 @@ OVERLAP_S, SHORT_OVERLAP_S = 600.0, 120.0
 GAP_MAX_S = 3600.0
 # A longer walk goes on at the next look.
 PAGES_MAX = 10
+TELL_EVERY_S = 86_400.0
 
 
 @dataclass
@@ -104,6 +105,12 @@ def look(context: Context) -> Progress:
     except BudgetExhausted as error:
         # How far it came is saved: the next look goes on from there.
         one.progress.ended = f"no budget: {error}"
+    except (MastodonAuthError, MastodonNotFound, MastodonRefused) as error:
+        # Some servers show their timelines to nobody, or to staff alone: no reason for an error each minute.
+        one.progress.ended = f"refused: {error}"
+        if context.locks.acquire(f"{one.marks.lock}:refused", one.owner, TELL_EVERY_S):
+            hint = "POLL_PUBLIC_TIMELINE_INTERVAL=0 ends these looks"
+            event(log, logging.WARNING, "timeline_refused", error=str(error), hint=hint)
     finally:
         context.locks.release(one.marks.lock, one.owner)
     event(log, logging.DEBUG, "looked_at_timeline", progress=one.progress.as_result())

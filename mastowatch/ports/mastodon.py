@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from mastowatch.ports.types import Account, AccountPage, FiledReport, Origin, Receipt, ReportRequest, Sighted, Status
+from mastowatch.ports.types import (
+    Account,
+    AccountPage,
+    FiledReport,
+    Measure,
+    Origin,
+    Receipt,
+    ReportRequest,
+    Sighted,
+    Status,
+)
 
 # What a request is for decides how much of the shared budget it may use up: a sweep leaves room for looks at the
 # timeline, those for polls, polls for judging, judging for what webhooks brought, and that for filing a report.
@@ -39,6 +49,14 @@ class Mastodon(Protocol):
         """Return one account with its role and moderation state."""
         ...
 
+    def account_id(self, acct: str) -> str:
+        """Return the id of the account called ``acct``, ``name`` or ``name@domain``; one this server knows already."""
+        ...
+
+    def followed_locally(self, account_id: str) -> bool:
+        """Return whether an account of this server is among the 80 newest followers that the server tells of."""
+        ...
+
     def account_statuses(self, account_id: str) -> tuple[Status, ...]:
         """Return up to 40 of its newest public and unlisted posts, newest first."""
         ...
@@ -65,6 +83,22 @@ class Mastodon(Protocol):
 
     def own_reports(self, account_id: str) -> tuple[FiledReport, ...]:
         """Return the bot's own reports on ``account_id``, open and resolved, newest first."""
+        ...
+
+    def open_reports(self, account_id: str) -> tuple[str, ...]:
+        """Return the ids of the open reports on ``account_id``, whoever filed them; at most 200."""
+        ...
+
+    def take_measure(self, account_id: str, measure: Measure, report_id: str) -> None:
+        """Make the account sensitive, silence or suspend it. Mastodon resolves all open reports on it. Sent once."""
+        ...
+
+    def lift_measure(self, account_id: str, measure: Measure) -> None:
+        """Undo that. Sent once."""
+        ...
+
+    def reopen_report(self, report_id: str) -> None:
+        """Open a report that was resolved; one that is open stays so."""
         ...
 
     def report(self, report_id: str) -> FiledReport:

@@ -5,10 +5,12 @@ Times are passed in as epoch seconds; nothing here asks the hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from mastowatch.ports.types import (
+    Account,
+    AccountAction,
     AuditEntry,
     Case,
     Claim,
@@ -16,14 +18,19 @@ from mastowatch.ports.types import (
     Dropped,
     DroppedBy,
     Full,
+    Look,
+    OpenReport,
+    Outcome,
     QueuePoint,
     Quota,
+    RuleRecord,
     Sighting,
+    Status,
 )
 
 
 class Claims(Protocol):
-    """Who may file the one report on an account, and how far that got."""
+    """Who may file the one open report on an account, and how far that got."""
 
     def get(self, account_id: str) -> Claim | None:
         """Return the claim, if there is one."""
@@ -33,12 +40,25 @@ class Claims(Protocol):
         """Return the existing claim, or plan a new one with ``marker``, in one atomic step."""
         ...
 
-    def send(self, expect: Claim, owner: str, now: float) -> Claim | None:
-        """Move to ``sent`` for ``owner`` if the claim is still ``expect``; None when someone else was first."""
+    def steady_since(self, now: float) -> float:
+        """Return since when the store has not been restarted, as far as anybody noticed; 0: never was.
+
+        One that was may have come back from an older copy: claims may be lost whose reports are under way.
+        """
+        ...
+
+    def send(self, expect: Claim, sending: Claim) -> Claim | None:
+        """Move to ``sending`` (state ``sent``) if the claim is still ``expect``; None when someone else was first.
+
+        None as well when the store was restarted and nobody has asked for ``steady_since`` after it.
+        """
         ...
 
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
-        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now."""
+        """Record that Mastodon has the report of ``claim``: whatever stands there, this is the truth now.
+
+        Only a claim of a later generation stays: it is about a report that came after.
+        """
         ...
 
     def failed(self, claim: Claim, reason: str, now: float) -> None:
@@ -59,6 +79,60 @@ class Cursors(Protocol):
 
     def clear(self, name: str) -> None:
         """Forget it: the next walk begins at its start."""
+        ...
+
+
+class RecentPosts(Protocol):
+    """How the accounts judged of late looked, with their public and unlisted posts: what new rules are tried on.
+
+    Bounded in posts and in days; the oldest looks go first.
+    """
+
+    def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
+        """Keep this look at the account in place of the one before; boosts and other posts are left out."""
+        ...
+
+    def since(self, at: float) -> Iterator[Look]:
+        """Yield the looks taken at or after ``at``, the oldest first."""
+        ...
+
+    def count(self) -> tuple[int, int]:
+        """Return how many looks and posts are kept."""
+        ...
+
+
+class RuleStats(Protocol):
+    """What each rule has hit, and what moderators made of its reports."""
+
+    def hits(self, account_id: str, shadow_by_rule: Mapping[str, bool], now: float) -> None:
+        """Count the account for the rules that hit it, each account once; True where the rule was in shadow."""
+        ...
+
+    def filed(self, report: OpenReport, look_at: float) -> bool:
+        """Count a report for its rules, and plan to look at ``look_at`` what became of it; False: it is known."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[OpenReport, ...]:
+        """Return the reports to look at by now, the longest due first."""
+        ...
+
+    def look_again(self, report_id: str, at: float) -> None:
+        """Plan the next look at a report that is still open."""
+        ...
+
+    def decided(self, report: OpenReport, outcome: Outcome, rearmed_at: Mapping[str, float], now: float) -> bool:
+        """Count the outcome for the report's rules, once and in one step; False: it was counted before.
+
+        ``rearmed_at`` tells when each of them was last re-armed: what was filed before says nothing on it now.
+        """
+        ...
+
+    def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
+        """Return the record of each rule; an empty one of those that never hit."""
+        ...
+
+    def open_reports(self) -> int:
+        """Return how many reports are yet to be decided on."""
         ...
 
 
@@ -142,6 +216,10 @@ class Campaigns(Protocol):
 
         At most 200 sightings are looked at, and the newest 500 accounts of each kept.
         """
+        ...
+
+    def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
+        """Return who showed each of them within its window; notes nothing, for whoever only looks."""
         ...
 
     def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
@@ -256,4 +334,24 @@ class Audit(Protocol):
 
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest entries, newest first."""
+        ...
+
+
+class AccountActions(Protocol):
+    """Measures against accounts, one an account at a time, until they are undone."""
+
+    def get(self, account_id: str) -> AccountAction | None:
+        """Return the latest measure against the account."""
+        ...
+
+    def plan(self, action: AccountAction) -> AccountAction:
+        """Plan it, in one atomic step, or return the one that stands: one not ended, or of the same report."""
+        ...
+
+    def move(self, expect: AccountAction, to: AccountAction) -> bool:
+        """Exchange it if it still stands at ``expect``; False when someone else was first."""
+        ...
+
+    def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
+        """Return those to be looked at: done and expired, or neither done nor ended ATTEND_S after their last step."""
         ...

@@ -51,6 +51,8 @@ class Account:
     staff: bool = False
     suspended: bool = False
     silenced: bool = False
+    sensitized: bool = False
+    disabled: bool = False
 
     @property
     def origin(self) -> Origin:
@@ -104,6 +106,70 @@ class AccountPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """An account with its posts as they were when it was judged, ``at`` (epoch seconds)."""
+
+    account: Account
+    statuses: tuple[Status, ...]
+    at: float
+
+
+# What became of a report: moderators acted on it, closed it without, or it can't be told any more.
+Outcome = Literal["kept", "rejected", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds.
+
+    ``status_id`` is the first of the attached posts, "" where none was attached.
+    """
+
+    report_id: str
+    account_id: str
+    rule_ids: tuple[str, ...]
+    filed_at: float
+    status_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """What a rule has done so far. ``hits`` and ``shadow_hits`` are different accounts, with 1 % of error or less.
+
+    ``kept`` and ``rejected`` are reports that moderators decided on; those ``_since`` were filed after ``since``, when
+    the rule was last re-armed. Times are epoch seconds, 0 for never.
+    """
+
+    rule_id: str
+    hits: int = 0
+    shadow_hits: int = 0
+    reports: int = 0
+    kept: int = 0
+    rejected: int = 0
+    last_hit_at: float = 0.0
+    since: float = 0.0
+    kept_since: int = 0
+    rejected_since: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Which part of the decided reports was kept; None before the first decision."""
+        return _share(self.kept, self.rejected)
+
+    def decided_since(self, rearmed_at: float) -> int:
+        """Return how many reports filed after ``rearmed_at`` were decided on."""
+        return self.kept_since + self.rejected_since if self.since == rearmed_at else 0
+
+    def precision_since(self, rearmed_at: float) -> float | None:
+        """Return the precision of the reports filed after ``rearmed_at``; None where none was decided on."""
+        return _share(self.kept_since, self.rejected_since) if self.since == rearmed_at else None
+
+
+def _share(kept: int, rejected: int) -> float | None:
+    return kept / (kept + rejected) if kept + rejected else None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRequest:
     """What to file. ``comment`` is at most 1,000 characters and ends with the marker of its claim."""
 
@@ -128,7 +194,8 @@ class Receipt:
 class FiledReport:
     """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
 
-    ``acted``: its target is suspended, silenced, made sensitive or disabled by now.
+    ``acted``: its target is suspended, silenced, made sensitive or disabled by now. ``resolved_by`` is the account that
+    resolved it, "" where the server doesn't tell.
     """
 
     id: str
@@ -140,6 +207,7 @@ class FiledReport:
     resolved_at: datetime | None = None
     acted: bool = False
     status_ids: tuple[str, ...] = ()
+    resolved_by: str = ""
 
 
 ClaimState = Literal["planned", "sent", "filed", "failed"]
@@ -147,9 +215,11 @@ ClaimState = Literal["planned", "sent", "filed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to file the one report on an account; see docs/explanation/filing-once.md.
+    """The right to file the one open report on an account; see docs/explanation/filing-once.md.
 
-    ``marker`` goes into the comment, so that the report can be found again. ``changed_at`` is epoch seconds.
+    ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
+    the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
+    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
     """
 
     account_id: str
@@ -159,6 +229,9 @@ class Claim:
     owner: str = ""
     report_id: str = ""
     reason: str = ""
+    generation: int = 1
+    rules: tuple[str, ...] = ()
+    reported_at: float = 0.0
 
 
 Same = Literal["link_host", "template", "media", "name"]
@@ -185,18 +258,26 @@ CaseOutcome = Literal["watched", "rehearsed", "filed", "exempt", "gone", "refuse
 
 @dataclass(frozen=True, slots=True)
 class CaseReason:
-    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read."""
+    """One line of a verdict: a rule that hit, what it weighs, and the evidence a moderator can read.
+
+    ``past``: it hit before, and the latest verdict no longer has it; it does not count in the score.
+    """
 
     rule_id: str
     rule_name: str
     weight: float
     shadow: bool
     evidence: str
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds."""
+    """The latest judgement of one account, kept for the dashboard and the API. ``judged_at``: epoch seconds.
+
+    While its report is open the case grows: ``reported`` are the rules in the report, ``later`` those that hit since.
+    ``generation`` counts the account's reports, ``resolved``: the latest was closed when we last looked.
+    """
 
     account_id: str
     acct: str
@@ -211,6 +292,10 @@ class Case:
     report_id: str = ""
     marker: str = ""
     status_ids: tuple[str, ...] = ()
+    generation: int = 0
+    reported: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +346,36 @@ class Full:
     scope: str
     window: Literal["hour", "day"]
     limit: int
+
+
+# What may be done to an account beyond reporting it, the mildest first.
+Measure = Literal["sensitive", "silence", "suspend"]
+ActionState = Literal["planned", "sent", "acted", "done", "undoing", "undone", "left", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAction:
+    """A measure that a report brought about, and how far it and its undoing got; see docs/explanation/enforcement.md.
+
+    ``others`` are the measures that were in force already, ``reopen`` the reports that were open before it: Mastodon
+    resolves them with it. ``why`` tells how it ended. Times are epoch seconds.
+    """
+
+    account_id: str
+    measure: Measure
+    rule_id: str
+    report_id: str
+    state: ActionState
+    changed_at: float
+    expires_at: float
+    others: tuple[str, ...] = ()
+    reopen: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self.state in ("undone", "left", "failed")
 
 
 AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]

@@ -37,7 +37,8 @@ class Loop:
 
     ``describe`` gives the STATUS for an admin; it may ask Redis. ``on_stop`` is called at each SIGTERM or SIGINT, in
     the signal's handler; after the first the loop goes on turning until ``finished`` says so, which may take
-    ``stop_s`` seconds. systemd hears READY after the first step, or when that has shown that Redis is away.
+    ``stop_s`` seconds. systemd hears READY after the first step after which ``ready`` says so, or when one has shown
+    that Redis is away.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Loop:
         reload: Callable[[], None] = _nothing,
         on_stop: Callable[[], None] = _nothing,
         finished: Callable[[], bool] = _yes,
+        ready: Callable[[], bool] = _yes,
         stop_s: Callable[[], float] = _as_the_unit_says,
     ) -> None:
         self._step, self._describe, self._reload, self._on_stop = step, describe, reload, on_stop
-        self._finished, self._stop_s = finished, stop_s
+        self._finished, self._stop_s, self._may_be_ready = finished, stop_s, ready
         self._notifier, self._idle_s = notifier, idle_s
         self._stopping = self._reload_wanted = self._ready = False
         self._absence = Absence()
@@ -100,7 +102,7 @@ class Loop:
         self._notifier.alive()
         if self._ready:
             self._notifier.status(status)
-        elif not self._stopping:
+        elif not self._stopping and (self._absence.text or self._may_be_ready()):
             self._ready = True
             self._notifier.ready(status)
 

@@ -112,6 +112,7 @@ def serve(
     where = ", ".join(address(one) for one in sockets)
     config = uvicorn.Config(
         served,
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 
 from mastowatch import __version__
+from mastowatch.jobs import dropped_api
 from mastowatch.jobs.api import router
 from mastowatch.jobs.context import View
 from mastowatch.jobs.intake import Intake
@@ -30,6 +31,7 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     problems.install(app)
     app.include_router(router(view, recurring_jobs(view.settings)))
     app.include_router(rules_router(view))
+    app.include_router(dropped_api.router(view))
 
     @app.get("/healthz", tags=["health"], responses={503: {"model": health.Health}})
     def healthz(response: Response) -> health.Health:

@@ -87,6 +87,16 @@ def test_a_campaign_is_woken_once_and_only_after_its_accounts_were_queued(campai
     assert campaigns.woken([]) == frozenset()
 
 
+def test_who_only_looks_notes_nothing(campaigns):
+    noted(campaigns, "1", at(NOW - HOUR))
+    noted(campaigns, "2", ONE)
+    other = replace(ONE, value_hash="other")
+    assert campaigns.seen([ONE, other], NOW) == {ONE: ("1", "2"), other: ()}
+    assert campaigns.seen([ONE], NOW + 5.5 * HOUR) == {ONE: ("2",)}
+    assert campaigns.seen([], NOW) == {}
+    assert noted(campaigns, "3", other) == [{"3"}]
+
+
 def test_every_key_ends_with_its_window(redis):
     campaigns = redis_campaigns.RedisCampaigns(redis)
     campaigns.note([ONE], "1", NOW)
@@ -101,10 +111,11 @@ def test_every_key_ends_with_its_window(redis):
     "use",
     [
         lambda campaigns: campaigns.note([ONE], "1", NOW),
+        lambda campaigns: campaigns.seen([ONE], NOW),
         lambda campaigns: campaigns.woken([ONE]),
         lambda campaigns: campaigns.wake(ONE, lambda: None),
     ],
-    ids=["note", "woken", "wake"],
+    ids=["note", "seen", "woken", "wake"],
 )
 def test_a_redis_that_is_away_is_told_as_store_unavailable(use):
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):

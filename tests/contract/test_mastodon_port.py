@@ -227,6 +227,14 @@ def test_an_account_that_is_not_known_is_not_found(api):
         api.account("424242")
 
 
+def test_an_account_is_found_by_its_name(api):
+    assert api.account_id("a1000@far.example") == "1000"
+    assert api.account_id("a2") == "2"
+    for unknown in ("a1000", "nobody@far.example", "a/../b"):
+        with pytest.raises(MastodonNotFound):
+            api.account_id(unknown)
+
+
 def test_only_public_and_unlisted_posts_come_newest_first(api):
     assert ids(api.account_statuses(SPAMMER)) == [BOOST, "5002", "5001"]
 

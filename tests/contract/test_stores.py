@@ -6,11 +6,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from mastowatch.adapters import memory_store, redis_store
 from mastowatch.errors import StoreUnavailable
 from mastowatch.ports.types import Case, CaseReason, QueuePoint
-from tests.redis_server import nowhere
+from tests.redis_server import nowhere, running_redis
 
 NOW = 1_767_268_800.125  # 2026-01-01 12:00 UTC
 CASE = Case("1", "a@x.example", "https://x.example/@a", "report", 7.0, 0.0, "filed", "why", NOW, (), "9", "m", ("5",))
@@ -33,6 +34,11 @@ def point(at: float, **changes) -> QueuePoint:
     return replace(QueuePoint(at, "high", 3, 1.5, 1, 20, 2, 4), **changes)
 
 
+def send(claims, expect, owner: str, at: float, **changes):
+    claims.steady_since(at)
+    return claims.send(expect, replace(expect, state="sent", owner=owner, changed_at=at, **changes))
+
+
 def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
     claims = make("Claims")
     assert claims.get("1") is None
@@ -44,27 +50,27 @@ def test_a_claim_is_planned_once_and_the_second_planner_sees_the_first(make):
 def test_of_two_who_would_send_the_same_claim_only_one_may(make):
     claims = make("Claims")
     planned = claims.plan("1", "aaaa", NOW)
-    sent = claims.send(planned, "worker-1", NOW + 1)
+    sent = send(claims, planned, "worker-1", NOW + 1)
     assert sent == claims.get("1") == replace(planned, state="sent", owner="worker-1", changed_at=NOW + 1)
-    assert claims.send(planned, "worker-2", NOW + 1) is None
+    assert send(claims, planned, "worker-2", NOW + 1) is None
     assert claims.get("1") == sent
 
 
 def test_a_claim_that_was_sent_may_be_sent_again_by_who_saw_its_latest_step(make):
     claims = make("Claims")
-    seen = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
-    assert claims.send(seen, "worker-2", NOW + 60)
-    assert claims.send(seen, "worker-3", NOW + 61) is None
+    seen = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    assert send(claims, seen, "worker-2", NOW + 60)
+    assert send(claims, seen, "worker-3", NOW + 61) is None
 
 
 def test_a_claim_that_is_not_there_can_not_be_sent(make):
     planned = make("Claims").plan("1", "aaaa", NOW)
-    assert make("Claims").send(replace(planned, account_id="2"), "worker", NOW) is None
+    assert send(make("Claims"), replace(planned, account_id="2"), "worker", NOW) is None
 
 
 def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
     claims = make("Claims")
-    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    sent = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW)
     claims.failed(sent, "gone", NOW + 1)
     assert (claims.get("1").state, claims.get("1").reason, claims.get("1").changed_at) == ("failed", "gone", NOW + 1)
     claims.filed(sent, "77", NOW + 2)
@@ -73,8 +79,8 @@ def test_a_refused_claim_says_why_and_a_filed_one_names_its_report(make):
 
 def test_a_late_refusal_undoes_neither_another_owners_claim_nor_a_report(make):
     claims = make("Claims")
-    first = claims.send(claims.plan("1", "aaaa", NOW), "worker-1", NOW)
-    second = claims.send(first, "worker-2", NOW + 60)
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    second = send(claims, first, "worker-2", NOW + 60)
     claims.failed(first, "late", NOW + 61)
     assert claims.get("1") == second
     claims.filed(second, "77", NOW + 62)
@@ -84,11 +90,51 @@ def test_a_late_refusal_undoes_neither_another_owners_claim_nor_a_report(make):
 
 def test_a_report_is_recorded_whole_even_where_its_claim_was_lost(make):
     claims = make("Claims")
-    sent = claims.send(claims.plan("1", "aaaa", NOW), "worker", NOW)
+    sent = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW)
     fresh = make("Claims")
     fresh.filed(replace(sent, account_id="9"), "77", NOW + 1)
     assert fresh.get("9") == fresh.plan("9", "bbbb", NOW + 2)
     assert (fresh.get("9").state, fresh.get("9").marker, fresh.get("9").report_id) == ("filed", "aaaa", "77")
+
+
+def test_a_claim_of_the_next_generation_keeps_all_of_its_fields(make):
+    claims = make("Claims")
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker", NOW, rules=("one", "two"), reported_at=NOW)
+    claims.filed(first, "77", NOW + 1)
+    filed = claims.get("1")
+    assert filed == replace(first, state="filed", report_id="77", changed_at=NOW + 1)
+    second = send(claims, filed, "worker", NOW + 2, marker="bbbb", generation=2, report_id="", rules=())
+    assert second == claims.get("1")
+    assert (second.marker, second.generation, second.report_id, second.rules) == ("bbbb", 2, "", ())
+
+
+def test_a_late_answer_to_an_earlier_report_does_not_undo_the_claim_to_a_later_one(make):
+    claims = make("Claims")
+    first = send(claims, claims.plan("1", "aaaa", NOW), "worker-1", NOW)
+    second = send(claims, first, "worker-2", NOW + 60, marker="bbbb", generation=2)
+    claims.filed(first, "77", NOW + 61)
+    assert claims.get("1") == second
+    claims.filed(second, "78", NOW + 62)
+    assert claims.get("1").report_id == "78"
+
+
+def test_a_store_that_was_never_restarted_is_steady_since_ever(make):
+    claims = make("Claims")
+    assert claims.steady_since(NOW) == claims.steady_since(NOW + 60) == 0.0
+
+
+def test_after_a_restart_of_redis_nothing_is_sent_before_it_was_noticed(tmp_path):
+    with running_redis(tmp_path) as process, Redis.from_url(process.url) as redis:
+        claims = redis_store.RedisClaims(redis)
+        planned = claims.plan("1", "aaaa", NOW)
+        sending = replace(planned, state="sent")
+        assert claims.steady_since(NOW) == 0.0
+        redis.save()
+        process.kill()
+        process.start()
+        assert claims.send(planned, sending) is None
+        assert claims.steady_since(NOW + 10) == claims.steady_since(NOW + 20) == NOW + 10
+        assert claims.send(planned, sending) == sending
 
 
 def test_a_cursor_is_kept_until_it_is_cleared(make):

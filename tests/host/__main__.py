@@ -17,12 +17,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.host import debs, table
+from tests.host import debs, failures, table
 from tests.host.rootfs import RELEASES, rootfs
 
 ROOT = Path(__file__).parents[2]
@@ -42,10 +43,15 @@ class Bench:
     place: Path
     cgroup: Path
     status: int = 1
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=failures.LINES))
 
     @property
     def name(self) -> str:
         return f"{self.release}-{self.chapter}"
+
+    @property
+    def failures(self) -> Path:
+        return self.place / "failures"
 
 
 def main() -> int:
@@ -62,10 +68,21 @@ def main() -> int:
         benches = [_bench(release, chapter, place) for release in arguments.releases for chapter in arguments.chapters]
         _run(benches, roots, made, arguments.pytest)
         measured = [json.loads(line) for one in benches for line in _lines(one.place / "measured")]
+        failed = [(one, failures.read(one.failures)) for one in benches if one.status]
     print(table.render(measured, arguments.releases), flush=True)
-    failed = [one.name for one in benches if one.status]
-    print(f"{time.monotonic() - began:.0f} s; " + (f"FAILED: {', '.join(failed)}" if failed else "all hosts passed"))
+    # Last of all: of an output that was cut this must be left.
+    for one, found in failed:
+        _print(one, failures.excerpt(found, one.last_lines))
+    for one, found in failed:
+        _print(one, failures.names(found))
+    said = f"FAILED: {', '.join(one.name for one, _ in failed)}" if failed else "all hosts passed"
+    print(f"{time.monotonic() - began:.0f} s; {said}")
     return 1 if failed else 0
+
+
+def _print(one: Bench, lines: list[str]) -> None:
+    for line in lines:
+        print(f"{one.name} | {line}", flush=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -115,6 +132,10 @@ def _pytest(one: Bench, root: Path, made: debs.Debs, options: list[str]) -> Iter
     # The first process of the process namespace takes all others with it when it ends, and ends when we do.
     fresh = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
     command = [sys.executable, "-B", "-m", "pytest", "-v", "--tb=short", "-p", "no:cacheprovider"]
+    # Clients of the Mastodon in this process are killed; what it leaves open then is found at any later moment, and
+    # says nothing about the host.
+    command += ["-W", "default::pytest.PytestUnraisableExceptionWarning"]
+    command += ["-p", "tests.host.failures", f"--failures={one.failures}"]
     told = {
         "name": one.name,
         "release": one.release,
@@ -144,6 +165,7 @@ def _pytest(one: Bench, root: Path, made: debs.Debs, options: list[str]) -> Iter
 def _show(process: subprocess.Popen[str], one: Bench, width: int) -> None:
     assert process.stdout is not None
     for line in process.stdout:
+        one.last_lines.append(line.rstrip())
         print(f"{one.name:<{width}} | {line.rstrip()}", flush=True)
     one.status = process.wait()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -76,11 +77,23 @@ def suite(host: Host) -> Iterator[Suite]:
     mastodon.stop()
 
 
+@pytest.fixture(scope="session")
+def turn(given: Given) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Take turns with the other hosts for the length of a block, where seconds count: they share a few processors."""
+
+    @contextlib.contextmanager
+    def take() -> Iterator[None]:
+        with (given.place.parent / "turn").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    return take
+
+
 @pytest.fixture
-def alone(given: Given) -> Iterator[None]:
-    """Take turns with the other hosts, where seconds count: they share a few processors."""
-    with (given.place.parent / "turn").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+def alone(turn: Callable[[], contextlib.AbstractContextManager[None]]) -> Iterator[None]:
+    """Take a turn for the whole test."""
+    with turn():
         yield
 
 
@@ -104,6 +117,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     # A fixture that fails fails for each test that asks for it: once is enough to read.
     if report.failed and _HOST and str(call.excinfo) not in _SHOWN:
         _SHOWN.add(str(call.excinfo))
-        tail = _HOST[0].run("journalctl", "-q", "-n", "25", "-o", "short-precise", "--all", check=False, timeout=20)
+        tail = _HOST[0].run("journalctl", "-q", "-n", "25", "-o", "short-precise", "--all", check=False, timeout=60)
         report.sections.append(("the host's journal", tail.out + tail.err))
     return report

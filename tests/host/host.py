@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tests.host.waiting import wait
 
-BOOT_S = 60.0
+BOOT_S = 180.0
 _ENVIRON = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "SYSTEMD_PAGER=", "TERM=dumb")
 
 

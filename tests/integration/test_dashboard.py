@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -123,6 +124,24 @@ def test_a_case_shows_its_sum_rule_by_rule_and_leads_to_mastodon(client: httpx.C
     assert "Rules in shadow mode" in page
     assert "https://mastodon.example/admin/reports/77" in page
     assert "https://mastodon.example/admin/accounts/42" in page
+
+
+def test_a_case_that_has_grown_tells_what_came_later_and_what_is_gone(client: httpx.Client, view: View):
+    fill(view)
+    reasons = (
+        CaseReason("r1", "In the report", 6.0, False, "x"),
+        CaseReason("r2", "Came later", 2.0, False, "x"),
+        CaseReason("r3", "Was there", 9.0, False, "gone evidence", past=True),
+    )
+    case = Case("42", "a@b", "", "report", 8.0, 0.0, "filed", "why", time.time(), reasons, "78")
+    view.cases.put(replace(case, generation=2, reported=("r1", "r3"), later=("r2",), resolved=True))
+    page = client.get("/cases/42").text
+    counted, _, past = page.partition("Rules that hit before, and no longer")
+    assert "Was there" not in counted
+    assert "gone evidence" in past
+    assert page.count("after the report") == 1
+    assert "2; the latest is resolved" in page
+    assert ">8.0</td>" in counted
 
 
 @pytest.mark.parametrize(

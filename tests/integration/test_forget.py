@@ -28,12 +28,14 @@ from mastowatch import __version__
 from mastowatch.adapters import redis_store
 from mastowatch.adapters.budget import Budget
 from mastowatch.adapters.redis_forget import Forgetting
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.config import Settings
 from mastowatch.config.settings import QUEUES
 from mastowatch.jobs.context import ensure_layout
 from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.jobs.scheduler import get_scheduler
-from mastowatch.ports.types import Case, QueuePoint
+from mastowatch.ports.types import Account, Case, OpenReport, QueuePoint, Status
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
 from tests.engine import fail, pid
@@ -154,6 +156,10 @@ def fill_stores(redis: Redis) -> None:
     redis_store.RedisHistory(redis).record([QueuePoint(NOW, "default", 0, 0.0, 0, 0, 0, 0)])
     budget = Budget(redis, per_5_min=300, paged_per_15_min=300, clock=lambda: NOW)
     budget.take("judge", paged=True)
+    born = datetime.fromtimestamp(NOW, UTC)
+    RedisRecentPosts(redis).remember(Account("1", "a", "a", None, "", "", "", born), [Status("5", "1", born)], NOW)
+    RedisRuleStats(redis).hits("1", {"casino": False, "new": True}, NOW)
+    RedisRuleStats(redis).filed(OpenReport("9", "1", ("casino",), NOW), NOW)
     with ensure_layout(redis):
         redis.hset("mastowatch:layout:past:2", "about", "x")
     redis.set("mastowatch:of-a-later-version", "x")

@@ -376,7 +376,7 @@ class TestSchedule:
         assert (row["paused"], row["next_run_at"] is not None, row["skipped"]) == (False, True, 0)
         redis.delete("rq:scheduler_lock")
         get_scheduler(redis, view.settings).step(now + 120)
-        assert redis.lrange("rq:queue:high", 0, -1) == [b"record_queue_stats"]
+        assert b"record_queue_stats" in redis.lrange("rq:queue:high", 0, -1)
 
     @pytest.mark.parametrize("action", ["pause", "resume"])
     @pytest.mark.parametrize("job_id", ["nope", "analyze_and_maybe_report", "a:b", "%00", "%F0%9F%A6%A3"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -12,16 +13,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from mastodon_mock.db.models import Status as MockStatus
 from redis import Redis
 
 from mastowatch.jobs.context import load_rules
 from mastowatch.jobs.workforce import read_workers
 from mastowatch.reliable.serializer import JsonQueue
+from tests import webhooks
 from tests.engine import wait
 from tests.mastodon_server import add_account, running_mock
 from tests.redis_server import free_port, private_redis, running_redis
@@ -137,7 +141,7 @@ def start(tmp_path: Path) -> Iterator:
         unit.socket.close()
 
 
-@pytest.mark.parametrize("command", ["worker", "scheduler", "api", "dashboard"])
+@pytest.mark.parametrize("command", ["worker", "scheduler", "stream", "api", "dashboard"])
 def test_each_process_is_ready_feeds_the_watchdog_and_stops_cleanly(start, redis, redis_server, command):
     binds = {"API_BIND": f"127.0.0.1:{free_port()}", "DASHBOARD_BIND": f"127.0.0.1:{free_port()}"}
     unit = start(redis_server, command, **binds)
@@ -593,3 +597,126 @@ def test_at_rest_nothing_is_written(start, redis, redis_server):
         assert [one["event"] for one in worker.events()] == ["worker_started"]
         assert [one["event"] for one in scheduler.events()] == ["scheduler_started", "schedules_asserted"]
         assert worker.stop() == scheduler.stop() == 0
+
+
+def test_a_reload_of_the_api_takes_the_new_webhook_secret(start, redis, redis_server, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("one\n")
+    address = f"127.0.0.1:{free_port()}"
+    unit = start(redis_server, "api", API_BIND=address, WEBHOOK_SECRET_FILE=str(secret))
+    unit.wait_for("READY=1")
+
+    def answer(number: int, signed_with: str) -> int:
+        body = webhooks.delivery("status.created", webhooks.status_entity(str(number)))
+        given = webhooks.signature(body, signed_with)
+        return requests.post(f"http://{address}/webhooks/mastodon", data=body, headers=given, timeout=20).status_code
+
+    assert [answer(1, "one"), answer(2, "two")] == [202, 401]
+    secret.write_text("two\n")
+    unit.hang_up()
+    assert [answer(1, "one"), answer(2, "two")] == [401, 202]
+    assert redis.lrange("rq:queue:high", 0, -1) == [b"process_new_status-1", b"process_new_status-2"]
+    assert unit.stop() == 0
+    refused = [one for one in unit.events() if one["event"] == "webhook_refused"]
+    # Once before the reload, once after it.
+    assert [one["level"] for one in refused] == ["WARNING", "WARNING"]
+    assert "does not fit" in refused[0]["reason"]
+
+
+def test_the_unix_socket_takes_webhooks_as_well_and_asks_for_the_signature_there_too(
+    start, redis, redis_server, tmp_path
+):
+    (tmp_path / "secret").write_text("one")
+    path = tmp_path / "api.sock"
+    unit = start(
+        redis_server,
+        "api",
+        API_BIND=f"127.0.0.1:{free_port()}",
+        API_SOCKET=str(path),
+        WEBHOOK_SECRET_FILE=str(tmp_path / "secret"),
+    )
+    unit.wait_for("READY=1")
+    body = webhooks.delivery("status.created", webhooks.status_entity("7"))
+
+    def answer(headers: dict[str, str]) -> int:
+        connection = http.client.HTTPConnection("localhost", timeout=20)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(path))
+        connection.request("POST", "/webhooks/mastodon", body, headers)
+        with contextlib.closing(connection):
+            return connection.getresponse().status
+
+    assert answer({}) == 401
+    assert answer(webhooks.signature(body, "one")) == 202
+    assert redis.llen("rq:queue:high") == 1
+    assert unit.stop() == 0
+
+
+def test_what_was_answered_has_its_job_though_the_api_is_killed_and_what_is_sent_again_has_one(
+    start, redis: Redis, redis_server, tmp_path
+):
+    (tmp_path / "secret").write_text("one")
+    address = f"127.0.0.1:{free_port()}"
+    bodies = [webhooks.delivery("status.created", webhooks.status_entity(str(number))) for number in range(1, 1001)]
+    taken: list[int] = []
+
+    def send(numbers: Sequence[int]) -> None:
+        with requests.Session() as session, contextlib.suppress(requests.RequestException):
+            for number in numbers:
+                body = bodies[number - 1]
+                given = webhooks.signature(body, "one")
+                url = f"http://{address}/webhooks/mastodon"
+                if session.post(url, data=body, headers=given, timeout=20).status_code == 202:
+                    taken.append(number)
+
+    def send_all() -> list[threading.Thread]:
+        threads = [threading.Thread(target=send, args=(range(first, 1001, 4),)) for first in range(1, 5)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def queued() -> list[int]:
+        return sorted(int(raw.decode().rpartition("-")[2]) for raw in redis.lrange("rq:queue:high", 0, -1))
+
+    environ = {"API_BIND": address, "WEBHOOK_SECRET_FILE": str(tmp_path / "secret")}
+    unit = start(redis_server, "api", **environ)
+    unit.wait_for("READY=1")
+    threads = send_all()
+    wait(lambda: len(taken) > 100)
+    unit.process.kill()
+    for thread in threads:
+        thread.join()
+    assert 100 < len(taken) < 1000
+    assert set(taken) <= set(queued())
+    unit = start(redis_server, "api", **environ)
+    unit.wait_for("READY=1")
+    for thread in send_all():
+        thread.join()
+    assert queued() == list(range(1, 1001))
+    assert unit.stop() == 0
+
+
+def test_a_webhook_of_a_post_leads_to_a_case_of_its_author(start, redis, redis_server, tmp_path):
+    (tmp_path / "secret").write_text("one")
+    born = datetime.now(UTC) - timedelta(hours=2)
+
+    def populate(session):
+        add_account(session, "bot", id=1, token="t", role="admin")
+        add_account(session, "spammer", id=5, created_at=born)
+        # What the shipped rule test-string is there for.
+        text = "<p>XJS-C4JDBQADN1-NSBN3-2IDNEN-GTUBE-MASTOWATCH</p>"
+        session.add(MockStatus(id=71, account_id=5, content=text, created_at=datetime.now(UTC)))
+
+    address = f"127.0.0.1:{free_port()}"
+    with running_mock(populate=populate) as mastodon:
+        worker = start(redis_server, "worker", INSTANCE_BASE=mastodon.url)
+        api = start(redis_server, "api", API_BIND=address, WEBHOOK_SECRET_FILE=str(tmp_path / "secret"))
+        worker.wait_for("idle")
+        api.wait_for("READY=1")
+        body = webhooks.delivery("status.created", webhooks.status_entity("71"))
+        given = webhooks.signature(body, "one")
+        url = f"http://{address}/webhooks/mastodon"
+        assert requests.post(url, data=body, headers=given, timeout=20).status_code == 202
+        wait(lambda: redis.exists("mastowatch:case:5"))
+        assert json.loads(redis.get("mastowatch:case:5"))["reasons"]
+        assert worker.stop() == api.stop() == 0

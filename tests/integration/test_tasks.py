@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,21 +13,29 @@ from rq.job import Retry
 
 from mastowatch.adapters import redis_campaigns, redis_store
 from mastowatch.adapters.memory_mastodon import MemoryMastodon
+from mastowatch.adapters.redis_actions import RedisAccountActions
 from mastowatch.adapters.redis_audit import RedisAudit
 from mastowatch.adapters.redis_handed_on import RedisHandedOn
+from mastowatch.adapters.redis_posts import RedisRecentPosts
+from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
+from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.config import Settings
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import tasks
 from mastowatch.jobs.context import Context
+from mastowatch.jobs.filing import SETTLE_S
 from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.ports.types import Account, Status
+from mastowatch.reliable.serializer import JsonQueue
 
 pytestmark = pytest.mark.redis
 RULES = contexts.load_rules(Path(__file__).parents[2] / "etc" / "rules.d")
 START = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 PAGE = 4
+# The account, its posts, and the bot's reports on it, open and resolved.
+BEFORE_REPORT = (None, None, None, None)
 
 
 def account(number: int, **changes) -> Account:
@@ -63,7 +72,9 @@ class World:
     def __init__(self, redis: Redis, server: Server, **settings) -> None:
         self.now = START
         self.redis = redis
-        chosen = Settings(instance_base="https://m.example", **{"dry_run": False, **settings})
+        chosen = Settings(
+            instance_base="https://m.example", **{"dry_run": False, "exempt_followed_locally": False, **settings}
+        )
         self.context = Context(
             settings=chosen,
             rules=RULES,
@@ -76,9 +87,14 @@ class World:
             cases=redis_store.RedisCases(redis),
             switches=redis_store.RedisSwitches(redis),
             rule_switches=RedisRuleSwitches(redis),
+            quotas=RedisQuotas(redis),
+            held=RedisHeld(redis),
+            actions=RedisAccountActions(redis),
             audit=RedisAudit(redis),
             tally=redis_store.RedisTally(redis),
             history=redis_store.RedisHistory(redis),
+            posts=RedisRecentPosts(redis),
+            rule_stats=RedisRuleStats(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
             handed_on=RedisHandedOn(redis),
             clock=lambda: self.now,
@@ -90,6 +106,75 @@ class World:
 
     def queued(self) -> set[str]:
         return {raw.decode().rpartition("-")[2] for raw in self.redis.lrange("rq:queue:default", 0, -1)}
+
+
+def waiting(redis: Redis) -> list[str]:
+    return [raw.decode() for raw in redis.lrange("rq:queue:default", 0, -1)]
+
+
+def test_posts_of_a_batch_are_fetched_at_once_and_each_author_is_judged_once(redis):
+    server = Server()
+    ids = [one.id for number in (1, 2) for one in spam(spammer(server, number))]
+    world = World(redis, server)
+    world.context.me_id()
+    server.requests = 0
+    found = world.run(tasks.process_new_statuses, [*ids, "424242"])
+    assert found == {"posts": 4, "accounts": 2, "filed": 2, "waiting": 0}
+    assert {report.account_id for report in server.reports} == {"1", "2"}
+    judged = 1 + 2 * 2  # the posts; each account and its posts
+    assert server.requests - judged <= 3 * 2, "what is beside it belongs to filing"
+
+
+def test_who_of_a_batch_can_not_be_judged_now_is_queued_alone(redis):
+    server = Server()
+    ids = [one.id for number in (1, 2) for one in spam(spammer(server, number))]
+    world = World(redis, server)
+    world.context.locks.acquire("account:2", "another worker", 60)
+    assert world.run(tasks.process_new_statuses, ids)["waiting"] == 1
+    assert [report.account_id for report in server.reports] == ["1"]
+    assert waiting(redis) == ["analyze_and_maybe_report-2"]
+
+
+def test_a_batch_waits_for_the_budget_and_for_the_end_of_the_panic_stop(redis):
+    server = Server()
+    (one, _) = spam(spammer(server))
+    world = World(redis, server)
+    server.fail = [BudgetExhausted("none left", START + 7)]
+    assert world.run(tasks.process_new_statuses, [one.id]).intervals == [7]
+    world.context.switches.set_panic_stop(on=True, by="me", now=START)
+    assert isinstance(world.run(tasks.process_new_statuses, [one.id]), Retry)
+    assert server.reports == []
+
+
+@pytest.mark.parametrize("wrong", [[], "1", ["x"], ["01"], [["1"]], [None], ["1"] * 21, {"1": "1"}, None])
+def test_a_batch_is_a_list_of_up_to_twenty_ids(wrong):
+    with pytest.raises(ValueError, match="status_ids"):
+        TASKS["process_new_statuses"].check({"status_ids": wrong})
+
+
+def test_a_batch_is_queued_once_under_an_id_of_digits(redis):
+    jobs = Jobs(redis, Settings())
+    ids = [str(number) for number in range(20)]
+    job = jobs.submit("process_new_statuses", {"status_ids": ids})
+    assert re.fullmatch(r"process_new_statuses[-0-9]+", job.id)
+    assert len(job.id) < 80
+    assert job.kwargs == {"status_ids": ids}
+    assert job.description == "process_new_statuses(20 from 0)"
+    assert jobs.submit("process_new_statuses", {"status_ids": ids}) is None
+    assert jobs.submit("process_new_statuses", {"status_ids": ids[:-1]}) is not None
+
+
+@pytest.mark.parametrize(("queue", "purpose"), [("high", "webhook"), ("default", "judge")])
+def test_what_comes_by_the_most_urgent_queue_has_a_share_of_its_own(redis, queue, purpose, monkeypatch):
+    server = Server()
+    one = spammer(server)
+    world = World(redis, server)
+    asked = []
+    world.context = replace(world.context, mastodon=lambda purpose: asked.append(purpose) or server)
+    job = JsonQueue(queue, connection=redis).enqueue(tasks.analyze_and_maybe_report, one)
+    with contexts.use(world.context):
+        job.perform()
+    assert set(asked) == {purpose, "report"}
 
 
 def spammer(server: Server, number: int = 1) -> str:
@@ -131,13 +216,13 @@ def test_a_lost_answer_is_looked_up_and_not_repeated(redis):
 def test_a_report_that_never_arrived_is_sent_again_only_when_it_can_no_longer_arrive(redis):
     server = Server()
     one = spammer(server)
-    server.fail = [None, None, MastodonUnreachable("no answer")]
+    server.fail = [*BEFORE_REPORT, MastodonUnreachable("no answer")]
     world = World(redis, server)
     with pytest.raises(MastodonUnreachable):
         world.run(tasks.analyze_and_maybe_report, one)
     assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
     assert server.reports == []
-    world.now += 60
+    world.now += world.context.settings.request_timeout + SETTLE_S
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
     assert len(server.reports) == 1
 
@@ -145,7 +230,7 @@ def test_a_report_that_never_arrived_is_sent_again_only_when_it_can_no_longer_ar
 def test_a_post_deleted_before_the_report_costs_the_posts_not_the_report(redis):
     server = Server()
     one = spammer(server)
-    server.fail = [None, None, MastodonNotFound("a post is gone")]
+    server.fail = [*BEFORE_REPORT, MastodonNotFound("a post is gone")]
     assert World(redis, server).run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
     assert [report.status_ids for report in server.reports] == [()]
 
@@ -318,28 +403,28 @@ def test_two_workers_that_both_hold_the_plan_file_once(redis):
     one = spammer(server)
     world = World(redis, server)
     plan = world.context.claims.plan(one, "aaaaaaaa", START)
-    assert world.context.claims.send(plan, "first", START)
-    assert world.context.claims.send(plan, "second", START) is None
+    world.context.claims.steady_since(START)
+    assert world.context.claims.send(plan, replace(plan, state="sent", owner="first"))
+    assert world.context.claims.send(plan, replace(plan, state="sent", owner="second")) is None
 
 
 def test_an_account_suspended_between_poll_and_report_ends_quietly(redis):
     server = Server()
     one = spammer(server)
-    server.fail = [None, None, MastodonNotFound("suspended"), MastodonNotFound("suspended")]
+    server.fail = [*BEFORE_REPORT, MastodonNotFound("suspended"), MastodonNotFound("suspended")]
     world = World(redis, server)
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "gone"
     assert world.context.claims.get(one).state == "failed"
     assert server.reports == []
 
 
-def test_a_report_without_budget_was_not_sent_and_needs_no_look_up(redis):
+def test_a_report_without_budget_was_not_sent_and_need_not_settle(redis):
     server = Server()
     one = spammer(server)
-    server.fail = [None, None, BudgetExhausted("none left", START + 10)]
+    server.fail = [*BEFORE_REPORT, BudgetExhausted("none left", START + 10)]
     world = World(redis, server)
     assert isinstance(world.run(tasks.analyze_and_maybe_report, one), Retry)
     world.now += 10
-    server.own_reports = None  # would fail if it were called
     assert world.run(tasks.analyze_and_maybe_report, one)["outcome"] == "filed"
     assert len(server.reports) == 1
 

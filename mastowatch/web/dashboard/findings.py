@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mastowatch.jobs.alerts import describe, to_go_on
 from mastowatch.jobs.recurrence import RecurringRow
 from mastowatch.jobs.workforce import WorkerRow
+from mastowatch.ports.types import Dropped
 from mastowatch.reliable.facts import QueueFacts
 
 # A job of ours takes seconds; one that has waited this long shows that work comes in faster than it is done.
@@ -32,7 +34,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is judged. ``panic`` is "off" or "on since ... by ..."; times are epoch seconds."""
+    """What is judged. ``panic`` is "off" or "on since ... by ..."; times are epoch seconds.
+
+    ``dropped`` are rules that their breaker or precision dropped, and the pause of all reporting.
+    """
 
     queues: Sequence[QueueFacts]
     workers: Sequence[WorkerRow]
@@ -41,12 +46,14 @@ class Facts:
     panic: str
     blocked_until: float
     now: float
+    dropped: Sequence[Dropped] = ()
 
 
 def find(facts: Facts) -> list[Finding]:
     """Return what is wrong, the worst first; none means that all is well."""
     found = [
         *_stopped(facts),
+        *_dropped(facts),
         *_unmanned(facts),
         *_at_odds(facts),
         *_behind(facts),
@@ -82,6 +89,11 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "bad", f"All work is stopped: the panic stop is {facts.panic}.", "To go on:", "mastowatch panic off"
         )
+
+
+def _dropped(facts: Facts) -> Iterator[Finding]:
+    for one in facts.dropped:
+        yield Finding("bad", describe(one), "Look at its cases; to go on:", to_go_on(one), link="/cases")
 
 
 def _unmanned(facts: Facts) -> Iterator[Finding]:

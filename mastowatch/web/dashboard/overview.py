@@ -10,7 +10,7 @@ from mastowatch.jobs.context import View
 from mastowatch.jobs.listing import all_queues
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows, scheduler_alive
 from mastowatch.jobs.workforce import WorkerRow, read_workers
-from mastowatch.ports.types import Case
+from mastowatch.ports.types import Case, Dropped
 from mastowatch.reliable.facts import QueueFacts, queue_facts
 from mastowatch.reliable.scheduler import Recurring
 from mastowatch.web.dashboard.findings import Facts, Finding, Rehearsing, find, headline, rehearsing, summary
@@ -20,12 +20,16 @@ POINTS = 60
 CASES = 8
 COUNTERS: Mapping[str, str] = {
     metrics.ACCOUNTS_SEEN: "Accounts seen",
+    metrics.POSTS_SEEN: "Public posts seen",
     metrics.ACCOUNTS_JUDGED: "Accounts judged",
     metrics.STATUSES_JUDGED: "Posts judged",
     metrics.REPORTS_FILED: "Reports filed",
     metrics.REPORTS_REHEARSED: "Reports rehearsed",
+    metrics.REPORTS_HELD: "Reports held back",
     metrics.WATCHED: "Accounts watched",
     metrics.EXEMPT: "Exempt by policy",
+    metrics.WEBHOOKS_QUEUED: "Webhooks turned into jobs",
+    metrics.WEBHOOKS_REFUSED: "Webhooks refused",
     metrics.DEFERRED: "Jobs that waited",
 }
 
@@ -86,4 +90,10 @@ def _facts(view: View, schedule: Sequence[Recurring], now: float) -> Facts:
         panic="on in the settings" if view.settings.panic_stop else view.switches.describe_panic_stop(),
         blocked_until=view.budget.blocked_until(),
         now=now,
+        dropped=_dropped(view),
     )
+
+
+def _dropped(view: View) -> list[Dropped]:
+    paused, rules = view.rule_switches.paused(), view.rule_switches.shadowed().values()
+    return [*([paused] if paused else []), *sorted(rules, key=lambda one: one.at)]

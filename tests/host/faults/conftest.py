@@ -15,6 +15,6 @@ def older(suite):
     suite.install("older")
     suite.configure()
     suite.start()
-    wait(suite.works(), 30, "work is done")
+    wait(suite.works(), 60, "work is done")
     assert suite.host.run("mastowatch", "--version").out.split()[1] == OLDER
     return suite.host.path(KEY_FILE).read_text(), suite.host.path(ENV_FILE).read_text()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.host.suite import KEY_FILE, SERVICES, TARGET, TOKEN_FILE, UNITS
+from tests.host.suite import KEY_FILE, SERVICES, STREAM, TARGET, TOKEN_FILE, UNITS
 
 CREDENTIALS = "/etc/mastowatch/credentials"
 
@@ -44,6 +44,7 @@ def test_nothing_runs_and_nothing_has_failed(suite, installation):
 def test_all_units_are_enabled_but_the_target(suite, installation):
     enabled = {unit: suite.systemctl("is-enabled", unit, check=False).out.strip() for unit in UNITS}
     assert enabled == {**dict.fromkeys(UNITS, "enabled"), TARGET: "disabled"}
+    assert suite.systemctl("is-enabled", STREAM, check=False).out.strip() == "disabled"
 
 
 def test_a_start_without_configuration_stays_quiet(suite, installation):

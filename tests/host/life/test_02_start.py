@@ -7,12 +7,13 @@ import json
 import pytest
 import requests
 
-from tests.host.suite import API, DASHBOARD, SCHEDULER, SERVICES, TARGET, UNITS, WORKER, pss_mib
+from tests.host.strikes import Took, best, strike, told
+from tests.host.suite import ANSWER_S, API, DASHBOARD, SCHEDULER, SERVICES, TARGET, UNITS, WORKER, pss_mib
 from tests.host.waiting import wait
 
 READY_S = 2.0
 # On two shared cores one start can be slow for what others do: one of these has to be quick enough.
-STARTS = 6
+TIMES = 6
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,8 @@ def test_every_planted_account_is_reported_once_and_no_other(suite, started, mea
 def _two_more_polls(suite):
     """Let everybody be looked at once more: who was reported already must not be again."""
     enough = suite.pages() + 12
-    wait(lambda: suite.pages() > enough, 30, "more pages are read")
-    wait(suite.works(), 15, "and the work goes on")
+    wait(lambda: suite.pages() > enough, 60, "more pages are read")
+    wait(suite.works(), 60, "and the work goes on")
 
 
 def test_each_report_was_logged_with_its_job(suite, started):
@@ -51,9 +52,9 @@ def test_each_report_was_logged_with_its_job(suite, started):
 
 
 def test_the_web_pages_answer(suite, started):
-    wait(lambda: suite.api("/healthz").json()["status"] == "ok", 10, "the health is ok")
-    assert requests.get(f"{DASHBOARD}/", timeout=10).status_code == 200
-    assert requests.get(f"{DASHBOARD}/healthz", timeout=10).json()["status"] == "ok"
+    wait(lambda: suite.health() == "ok", 60, "the health is ok")
+    assert requests.get(f"{DASHBOARD}/", timeout=ANSWER_S).status_code == 200
+    assert requests.get(f"{DASHBOARD}/healthz", timeout=ANSWER_S).json()["status"] == "ok"
 
 
 def test_systemctl_status_tells_what_each_does(suite, started):
@@ -69,22 +70,21 @@ def test_systemctl_status_tells_what_each_does(suite, started):
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_a_unit_is_ready_within_two_seconds(suite, started, measured, alone, unit):
-    took = []
-    while len(took) < STARTS and min(took, default=READY_S) >= READY_S:
-        suite.systemctl("restart", unit)
-        took.append(_start_s(suite, unit))
-    measured(f"start to ready, {_short(unit)}", f"{min(took):.2f} s")
-    assert min(took) < READY_S, took
+    took = strike(lambda: _start(suite, unit), READY_S, TIMES)
+    measured(f"start to ready, {_short(unit)}", told(took, READY_S, digits=2))
+    assert best(took, READY_S) <= READY_S, told(took, READY_S, digits=2)
 
 
-def _start_s(suite, unit):
+def _start(suite, unit):
     """Return how long systemd saw it start: from the word to "ready"."""
+    suite.systemctl("restart", unit)
     times = suite.show(unit, "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-    return (int(times["ActiveEnterTimestampMonotonic"]) - int(times["InactiveExitTimestampMonotonic"])) / 1e6
+    took = int(times["ActiveEnterTimestampMonotonic"]) - int(times["InactiveExitTimestampMonotonic"])
+    return Took(took / 1e6, suite.waited_s(unit))
 
 
 def test_memory(suite, started, measured):
-    wait(suite.works(), 15, "the restarted worker has a process for its jobs")
+    wait(suite.works(), 60, "the restarted worker has a process for its jobs")
     for unit in SERVICES:
         mib = pss_mib(suite, unit)
         measured(f"memory (PSS), {_short(unit)}", f"{mib:.0f} MiB")
@@ -94,16 +94,16 @@ def test_memory(suite, started, measured):
 def test_restart_of_the_target_restarts_its_services(suite, started):
     before = suite.pids()
     suite.systemctl("restart", TARGET)
-    wait(lambda: all(suite.ready_again(unit, before[unit][0]) for unit in SERVICES), 30, "all have new processes")
+    wait(lambda: all(suite.ready_again(unit, before[unit][0]) for unit in SERVICES), 60, "all have new processes")
 
 
 def test_stop_of_the_target_stops_all_and_a_start_brings_all_back(suite, started):
     suite.systemctl("stop", TARGET)
-    wait(lambda: {suite.state(unit) for unit in UNITS} == {"inactive"}, 15, "all units have stopped")
+    wait(lambda: {suite.state(unit) for unit in UNITS} == {"inactive"}, 60, "all units have stopped")
     assert suite.host.sh("pgrep -u mastowatch", check=False) == ""
     suite.systemctl("start", TARGET)
-    wait(suite.all_active, 30, "all units are active")
-    wait(suite.works(), 15, "work goes on")
+    wait(suite.all_active, 60, "all units are active")
+    wait(suite.works(), 60, "work goes on")
 
 
 def test_the_journal_is_read_by_jq(suite, started):

@@ -8,10 +8,12 @@ import threading
 import pytest
 import requests
 
-from tests.host.suite import API, API_SOCKET, API_UNIT, DASHBOARD_UNIT, SOCKET, WORKER
+from tests.host.suite import ANSWER_S, API, API_SOCKET, API_UNIT, DASHBOARD_UNIT, SOCKET, WORKER
 from tests.host.waiting import wait
+from tests.webhooks import delivery, signature
 
 MEMBER, STRANGER = "carla", "mallory"
+WEBHOOK_SECRET = "/etc/mastowatch/credentials/webhook_secret"
 CURL = "curl -sS -o /dev/null -w '%{http_code}'"
 
 
@@ -73,7 +75,23 @@ def test_it_listens_on_loopback_alone(suite):
 
 def test_a_job_is_triggered_and_seen_to_its_end(suite):
     job = suite.trigger("record_queue_stats")
-    wait(lambda: suite.job(job)["status"] == "finished", 15, "the job is finished")
+    wait(lambda: suite.job(job)["status"] == "finished", 60, "the job is finished")
+
+
+def test_webhooks_are_closed_until_there_is_a_secret(suite):
+    body = delivery("status.created", {"id": "7", "visibility": "private"})  # so nothing comes of it
+
+    def sent(secret: str) -> requests.Response:
+        return requests.post(f"{API}/webhooks/mastodon", data=body, headers=signature(body, secret), timeout=15)
+
+    assert sent("one").status_code == 403
+    suite.host.sh(f"umask 077; echo one >{WEBHOOK_SECRET}")
+    suite.systemctl("restart", API_UNIT)
+    try:
+        assert (sent("one").status_code, sent("two").status_code) == (202, 401)
+    finally:
+        suite.host.sh(f"rm {WEBHOOK_SECRET}")
+        suite.systemctl("restart", API_UNIT)
 
 
 def test_the_first_request_starts_a_stopped_api(suite):
@@ -84,12 +102,15 @@ def test_the_first_request_starts_a_stopped_api(suite):
 
 
 def test_no_request_is_refused_while_the_api_restarts(suite):
-    answered: list[int] = []
+    answered: list[int | str] = []
     stop = threading.Event()
 
     def ask() -> None:
         while not stop.is_set():
-            answered.append(requests.get(f"{API}/healthz", timeout=15).status_code)
+            try:
+                answered.append(requests.get(f"{API}/healthz", timeout=ANSWER_S).status_code)
+            except requests.RequestException as error:
+                answered.append(f"refused: {error!r}")
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -107,7 +128,7 @@ def test_a_disabled_unit_stays_out(suite):
     """`disable --now` keeps the dashboard out; the target's restart must not bring it back."""
     suite.systemctl("disable", "--now", DASHBOARD_UNIT)
     suite.systemctl("restart", "mastowatch.target")
-    wait(lambda: suite.all_active([API_UNIT, WORKER]), 20, "the others are back")
+    wait(lambda: suite.all_active([API_UNIT, WORKER]), 60, "the others are back")
     assert suite.state(DASHBOARD_UNIT) == "inactive"
     suite.systemctl("enable", "--now", DASHBOARD_UNIT)
     assert suite.state(DASHBOARD_UNIT) == "active"

@@ -23,14 +23,14 @@ def four(suite):
 
 def test_four_workers(suite, four):
     assert suite.all_active([UNIT.format(number) for number in (1, 2, 3, 4)])
-    wait(lambda: instances(suite) == ["1", "2", "3", "4"], 10, "four workers are registered")
+    wait(lambda: instances(suite) == ["1", "2", "3", "4"], 60, "four workers are registered")
 
 
 def test_a_restart_of_the_target_takes_all_four_along(suite, four):
     units = [UNIT.format(number) for number in (1, 2, 3, 4)]
     before = suite.pids(units)
     suite.systemctl("restart", TARGET)
-    wait(lambda: all(suite.ready_again(unit, before[unit][0]) for unit in units), 30, "four have new processes")
+    wait(lambda: all(suite.ready_again(unit, before[unit][0]) for unit in units), 60, "four have new processes")
 
 
 def test_an_instance_with_queues_of_its_own(suite, four):
@@ -48,11 +48,11 @@ def test_two_again(suite, four):
     assert [suite.state(UNIT.format(number)) for number in (1, 2, 3, 4)] == ["active"] * 2 + ["inactive"] * 2
     assert instances(suite) == ["1", "2"]
     suite.systemctl("restart", TARGET)
-    wait(lambda: suite.all_active([UNIT.format(1), UNIT.format(2)]), 20, "two workers are back")
+    wait(lambda: suite.all_active([UNIT.format(1), UNIT.format(2)]), 60, "two workers are back")
     assert suite.state(UNIT.format(3)) == "inactive"
     assert suite.failed() == []
 
 
 def test_and_one(suite, four):
     suite.systemctl("disable", "--now", UNIT.format(2))
-    wait(lambda: instances(suite) == ["1"], 10, "one worker is registered")
+    wait(lambda: instances(suite) == ["1"], 60, "one worker is registered")

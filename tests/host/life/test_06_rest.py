@@ -29,14 +29,14 @@ def rest(suite):
     suite.host.run("redis-cli", "config", "set", "requirepass", REDIS_PASSWORD)
     suite.redis_password = REDIS_PASSWORD
     suite.systemctl("restart", TARGET)
-    wait(suite.all_active, 30, "all units are active")
-    wait(suite.works(), 15, "work goes on with the password")
+    wait(suite.all_active, 60, "all units are active")
+    wait(suite.works(), 60, "work goes on with the password")
     yield time.monotonic(), suite.now()
     suite.redis_password = ""
     suite.host.path(PASSWORD_FILE).unlink()
     suite.host.run("redis-cli", "-a", REDIS_PASSWORD, "config", "set", "requirepass", "")
     suite.systemctl("restart", TARGET)
-    wait(suite.works(), 30, "work goes on without the password")
+    wait(suite.works(), 60, "work goes on without the password")
 
 
 @pytest.mark.parametrize("unit", SERVICES)
@@ -154,7 +154,7 @@ def test_each_line_of_a_job_has_its_id(suite):
     suite.systemctl("reload", WORKER, SCHEDULER)
     suite.mastodon.fault("status", path="/api/v1/accounts/*", count=2, status=503)
     job = suite.trigger("process_new_status", status_id=suite.posts[0])
-    wait(lambda: suite.job(job)["status"] in ("finished", "scheduled"), 20, "the job has run")
+    wait(lambda: suite.job(job)["status"] in ("finished", "scheduled"), 60, "the job has run")
     suite.host.path(ENV_FILE).write_text(settings)
     suite.systemctl("reload", WORKER, SCHEDULER)
     lines = [line for line in suite.lines(place, WORKER) if line["logger"].startswith(JOBS)]

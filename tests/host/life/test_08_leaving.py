@@ -45,8 +45,8 @@ def test_nothing_is_left_to_start_after_a_remove(suite, files):
 def test_installed_again_it_runs_with_the_old_settings(suite, files):
     reports = suite.reports()
     suite.install()
-    wait(suite.all_active, 30, "all units are active")
-    wait(suite.works(), 20, "work goes on")
+    wait(suite.all_active, 60, "all units are active")
+    wait(suite.works(), 60, "work goes on")
     assert {name: suite.host.path(name).read_text() for name in files} == files
     assert suite.reports() == reports
 
@@ -70,7 +70,7 @@ def test_purge_deletes_our_keys_alone_when_told_to(suite):
     suite.install()
     suite.configure()
     suite.start()
-    wait(suite.works(), 20, "work is done")
+    wait(suite.works(), 60, "work is done")
     with suite.redis() as redis:
         for key in FOREIGN:
             redis.set(key, "theirs")

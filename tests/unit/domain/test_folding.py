@@ -45,6 +45,27 @@ def test_a_loan_word_with_its_own_ending_is_no_disguise(text):
     assert fold_with_lookalikes(text)[1] == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["ᴍʏ ɴᴇᴡ ꜱᴏɴɢ", "ᴇxᴀᴍᴘʟᴇ", "\U0001d40c\U0001d432 \U0001d42c\U0001d428\U0001d427\U0001d420"]
+)
+def test_ornament_is_read_as_plain_and_is_no_disguise(text):
+    assert fold(text).isascii()
+    assert fold_with_lookalikes(text)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "folded", "found"),
+    [
+        ("無料のiPh\u043eneが当たる", "無料のiphoneが当たる", ("iphone",)),
+        ("G\u043e\u043egleアカウント", "googleアカウント", ("google",)),
+        ("iPh\u043ene은", "iphone은", ("iphone",)),
+        ("PDFの\u03b1版", "pdfの\u03b1版", ()),
+    ],
+)
+def test_no_space_is_needed_around_a_disguise_in_scripts_without_spaces(text, folded, found):
+    assert fold_with_lookalikes(text) == (folded, found)
+
+
 def test_latin_letters_do_not_hide_a_cyrillic_word():
     assert fold("к\u0061зин\u006f") == "казино"
 

@@ -41,6 +41,7 @@ def test_there_is_a_unit_for_each_process_and_one_for_all_of_them():
         "mastowatch-api.socket",
         "mastowatch-dashboard.service",
         "mastowatch-scheduler.service",
+        "mastowatch-stream.service",
         "mastowatch-worker@.service",
         "mastowatch.target",
     ]
@@ -80,7 +81,7 @@ def test_every_line_has_its_reason_above_it_and_shares_it_only_with_what_has_the
             assert any(group <= row for row in rows), f"{group} under one reason, in different rows of {PAGE.name}"
 
 
-def test_the_four_services_are_closed_in_the_same_way():
+def test_all_services_are_closed_in_the_same_way():
     blocks = {UNITS[name].read_text().partition("# --- What it may do")[2] for name in SERVICES}
     assert len(blocks) == 1
     assert "ProtectSystem=strict" in blocks.pop()
@@ -106,10 +107,11 @@ def test_secrets_are_credentials_that_the_code_looks_for(name):
 def test_each_service_gets_the_secrets_that_it_uses_and_no_other():
     got = {name: {value.partition(":")[0] for value in values(name, "LoadCredential")} for name in SERVICES}
     assert got == {
-        "mastowatch-api.service": {"api_key", "redis_password"},
+        "mastowatch-api.service": {"api_key", "redis_password", "webhook_secret"},
         "mastowatch-dashboard.service": {"redis_password"},
         "mastowatch-scheduler.service": {"redis_password"},
-        "mastowatch-worker@.service": {"access_token", "redis_password"},
+        "mastowatch-stream.service": {"access_token", "redis_password"},
+        "mastowatch-worker@.service": {"access_token", "alert_webhook", "redis_password"},
     }
 
 

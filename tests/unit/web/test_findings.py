@@ -7,6 +7,7 @@ import pytest
 
 from mastowatch.jobs.recurrence import RecurringRow
 from mastowatch.jobs.workforce import WorkerRow
+from mastowatch.ports.types import Dropped
 from mastowatch.reliable.facts import QueueFacts
 from mastowatch.web.dashboard.findings import Facts, find, headline, rehearsing, summary
 
@@ -40,6 +41,12 @@ def test_says_so_when_all_is_well():
     ("facts", "level", "says"),
     [
         (replace(WELL, panic="on since noon by root"), "bad", "on since noon by root"),
+        (
+            replace(WELL, dropped=[Dropped("casino", "20 reports", "breaker", NOW)]),
+            "bad",
+            "The rule casino was dropped",
+        ),
+        (replace(WELL, dropped=[Dropped("*", "60 reports", "breaker", NOW)]), "bad", "All reporting is paused: 60"),
         (replace(WELL, workers=[]), "bad", "No worker runs"),
         (replace(WELL, workers=[rehearsing_worker(True), rehearsing_worker(False)]), "bad", "Some workers rehearse"),
         (replace(WELL, scheduler=False), "bad", "No scheduler leads"),

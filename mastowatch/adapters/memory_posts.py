@@ -1,0 +1,33 @@
+"""How the accounts judged of late looked, in memory: for tests and rehearsals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mastowatch.ports.types import Account, Look, Status
+
+
+class MemoryRecentPosts:
+    """Looks by account id, the oldest first."""
+
+    def __init__(self, *, at_most: int = 20_000, days: int = 14) -> None:
+        self._at_most, self._ttl_s = at_most, days * 86_400
+        self._looks: dict[str, Look] = {}
+
+    def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
+        """See the port."""
+        shown = [one for one in statuses if one.visibility in ("public", "unlisted") and not one.reblog]
+        self._looks.pop(account.id, None)
+        self._looks[account.id] = Look(account, tuple(shown[: self._at_most]), now)
+        self._looks = {key: one for key, one in self._looks.items() if one.at >= now - self._ttl_s}
+        for key in list(self._looks):
+            if self.count()[1] > self._at_most:
+                del self._looks[key]
+
+    def since(self, at: float) -> Iterator[Look]:
+        """See the port."""
+        yield from sorted((one for one in self._looks.values() if one.at >= at), key=lambda one: one.at)
+
+    def count(self) -> tuple[int, int]:
+        """See the port."""
+        return len(self._looks), sum(max(1, len(one.statuses)) for one in self._looks.values())

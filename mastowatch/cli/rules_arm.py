@@ -1,0 +1,41 @@
+"""``mastowatch rules arm ID|all``: has what a breaker has dropped count again."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from mastowatch.config import Loaded
+from mastowatch.errors import LayoutUnready, StoreUnavailable
+from mastowatch.jobs.arming import ALL, Armed, arm
+from mastowatch.jobs.context import connect, ensure_layout, view
+from mastowatch.logs import set_up
+from mastowatch.ports.types import EVERY_RULE
+
+
+def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    """Re-arm, and say what came of it; 1 if the rule named wasn't dropped, or Redis can't be reached."""
+    # What it does is printed for a person, and in the audit; the event is for the API's journal.
+    set_up("error")
+    redis = connect(loaded)
+    try:
+        with ensure_layout(redis):
+            armed = arm(view(loaded, redis), arguments.rule, f"{getpass.getuser()} (command line)")
+    except (LayoutUnready, StoreUnavailable) as error:
+        print(f"mastowatch: {error}; nothing was re-armed, or not all of it: try again", file=sys.stderr)
+        return 1
+    print(told(armed, arguments.rule))
+    return 0 if armed.scopes or armed.queued or arguments.rule == ALL else 1
+
+
+def told(armed: Armed, which: str) -> str:
+    """Return what came of it, in a line."""
+    names = ", ".join("all reporting" if one == EVERY_RULE else one for one in armed.scopes)
+    what = f"re-armed: {names}" if names else "nothing is dropped"
+    if not names and which != ALL:
+        what = f"{which} is not dropped; `mastowatch rules arm all` arms what is"
+    if not armed.queued:
+        return what
+    accounts = "1 account" if armed.queued == 1 else f"{armed.queued} accounts"
+    return f"{what}; held back and judged again now: {accounts}"

@@ -1,0 +1,74 @@
+"""The part of the API about rules that have been dropped: see them, and re-arm them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from mastowatch.jobs.arming import arm
+from mastowatch.jobs.context import View
+from mastowatch.jobs.refusals import Unknown
+from mastowatch.ports.types import Dropped
+
+
+class DroppedRow(BaseModel):
+    """A rule that counts apart, as if it were in shadow, or the pause of all reporting."""
+
+    rule_id: str = Field(description="`*` for all reporting.")
+    why: str
+    by: str = Field(description="`breaker`, or `precision`: what moderators decided on its reports.")
+    at: datetime
+    held: int = Field(description="Accounts kept back; they are judged again when it is re-armed.")
+
+
+class DroppedRules(BaseModel):
+    """What has been dropped."""
+
+    paused: DroppedRow | None = Field(description="Set while all reporting is paused.")
+    rules: list[DroppedRow]
+
+
+class ArmedRules(BaseModel):
+    """What was re-armed."""
+
+    ids: list[str] = Field(description="`*` stands for all reporting.")
+    queued: int = Field(description="How many accounts that were kept back are judged again.")
+
+
+def router(view: View) -> APIRouter:
+    """Return the routes under /rules about dropped rules."""
+    routes = APIRouter(prefix="/rules", tags=["rules"])
+
+    @routes.get("/dropped")
+    def dropped() -> DroppedRules:
+        """List the rules that were dropped to shadow, and whether all reporting is paused."""
+        paused, rules = view.rule_switches.paused(), view.rule_switches.shadowed()
+        return DroppedRules(
+            paused=_row(view, paused) if paused else None,
+            rules=[_row(view, one) for one in sorted(rules.values(), key=lambda one: one.at)],
+        )
+
+    @routes.post("/{rule_id}/arm")
+    def arm_rule(
+        rule_id: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.")],
+    ) -> ArmedRules:
+        """Let a rule report again; `all` re-arms every rule that was dropped, and ends the pause of all reporting."""
+        armed = arm(view, rule_id, "the API")
+        if rule_id != "all" and not armed.scopes and not armed.queued:
+            raise Unknown(f"the rule {rule_id!r} is not dropped; GET /rules/dropped lists those that are")
+        return ArmedRules(ids=list(armed.scopes), queued=armed.queued)
+
+    return routes
+
+
+def _row(view: View, dropped: Dropped) -> DroppedRow:
+    return DroppedRow(
+        rule_id=dropped.rule_id,
+        why=dropped.why,
+        by=dropped.by,
+        at=datetime.fromtimestamp(dropped.at, UTC),
+        held=len(view.held.waiting(dropped.rule_id)),
+    )

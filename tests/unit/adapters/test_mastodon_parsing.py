@@ -1,0 +1,48 @@
+"""Whatever a server sends, reading a post with its author raises nothing, and lets no private post through."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mastowatch.adapters.mastodon_parsing import sight, sighted
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["public", "1", "²"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = (
+    "id", "visibility", "account", "created_at", "edited_at", "content", "spoiler_text", "language", "mentions", "tags",
+    "media_attachments", "reblog", "in_reply_to_account_id", "url",
+)  # fmt: skip
+AUTHOR_KEYS = ("id", "acct", "username", "created_at", "fields", "followers_count", "roles", "note", "bot", "suspended")
+AUTHOR = st.dictionaries(st.sampled_from(AUTHOR_KEYS), ANY)
+POST = st.dictionaries(st.sampled_from(KEYS), ANY).flatmap(
+    lambda post: AUTHOR.map(
+        lambda author: {"account": {"id": "7", **author}, "id": "1", "visibility": "public", **post}
+    )
+)
+
+
+@given(POST | ANY)
+def test_reading_never_raises_and_what_comes_out_has_numeric_ids_and_is_public(post):
+    for one in sighted([post], NOW):
+        assert one.status.visibility in ("public", "unlisted")
+        assert one.status.id.isascii()
+        assert 0 <= int(one.status.id) < 10**20
+        assert one.account.id.isascii()
+        assert 0 <= int(one.account.id) < 10**20
+
+
+@given(POST, st.sampled_from(["private", "direct", "limited", "", None, ["public"], {"public": 1}]))
+def test_what_is_not_public_or_does_not_say_so_never_comes_out(post, visibility):
+    assert sight({**post, "visibility": visibility}, NOW) is None
