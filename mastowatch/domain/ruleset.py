@@ -1,6 +1,6 @@
 """All rules in force, compiled into one matcher; judges an account, and says which ones are worth a look.
 
-Immutable once compiled: a reload makes a new one and swaps it in whole.
+Immutable once compiled, but for what was read last: a reload makes a new one and swaps it in whole.
 """
 
 from __future__ import annotations
@@ -69,6 +69,17 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read last: an account is asked for its sightings first, and then judged, perhaps twice."""
+
+    account: Account
+    statuses: Sequence[Status]
+    now: datetime
+    profile: Profile
+    posts: Sequence[Post]
+
+
+@dataclass(frozen=True, slots=True)
 class _Hit:
     """A rule that is met: by which posts, and by what others have in common with the account, and with how many."""
 
@@ -93,6 +104,7 @@ class RuleSet:
         self.matcher.compile()
         self.digest = hashlib.sha256("\n".join(map(repr, self.rules)).encode()).hexdigest()[:12]
         self._active = {one.rule.id: one for one in active}
+        self._last: _Reading | None = None
         simple = [one for one in active if not one.rule.parts]
         self._composites = [self._active[rule.id] for rule in composites.in_order([one.rule for one in active])]
         self._campaigns = [one for one in active if one.rule.campaign is not None]
@@ -204,10 +216,15 @@ class RuleSet:
         campaigns: Campaigns = _NOBODY,
         shadowed: Collection[str] = (),
     ) -> _Seen:
-        # A boost shows somebody else's words.
-        own = sorted((one for one in statuses if not one.reblog), key=lambda one: one.created_at, reverse=True)
-        profile = Profile(account, now, self.matcher)
-        return _Seen(profile, read_posts(own, self.matcher, account.created_at), now, campaigns, shadowed)
+        last = self._last
+        if last is None or last.account is not account or last.statuses is not statuses or last.now != now:
+            # A boost shows somebody else's words.
+            own = sorted((one for one in statuses if not one.reblog), key=lambda one: one.created_at, reverse=True)
+            posts = read_posts(own, self.matcher, account.created_at)
+            last = _Reading(account, statuses, now, Profile(account, now, self.matcher), posts)
+            # What could be changed under our hands is read again each time.
+            self._last = last if isinstance(statuses, tuple) else None
+        return _Seen(last.profile, last.posts, now, campaigns, shadowed)
 
     def _hits(self, rule: Rule, account: Account, statuses: Sequence[Status], now: datetime, accounts: int) -> bool:
         """Tell whether one rule hits, in an example; only this one and its parts are asked."""

@@ -42,6 +42,20 @@ def test_a_rule_with_a_campaign_hits_when_enough_accounts_show_the_same_host():
     assert judged(rules, ("7", "1"), posts=["see https://wallet-verify4.xyz/a"]).score == 0, "itself counts once"
 
 
+def test_an_account_is_read_once_for_its_sightings_and_its_verdicts(monkeypatch):
+    rules, scanned = wave(), []
+    scan_all = rules.matcher.scan_all
+    monkeypatch.setattr(rules.matcher, "scan_all", lambda texts: (scanned.extend(texts), scan_all(texts))[1])
+    account, statuses = seen(age="1d", posts=["https://a.example", "https://b.example"])
+    counts = dict.fromkeys(rules.sightings(account, statuses, NOW), ("7", "8"))
+    verdicts = [rules.judge(account, statuses, NOW, watch_at=2, report_at=5, campaigns=one) for one in (counts, {})]
+    assert [len(one.reasons) for one in verdicts] == [1, 0]
+    assert len(scanned) == 2
+    later = rules.judge(account, statuses, NOW + timedelta(days=9), watch_at=2, report_at=5, campaigns=counts)
+    assert later.reasons == (), "another time, another reading"
+    assert rules.judge(account, [], NOW, watch_at=2, report_at=5, campaigns=counts).reasons == ()
+
+
 def test_without_counts_a_campaign_never_hits():
     account, statuses = seen(age="1d", posts=["https://a.example"])
     assert wave().judge(account, statuses, NOW, watch_at=2, report_at=5).reasons == ()

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from mastowatch.domain import examples, limits, rule
-from mastowatch.domain.rule import AccountConditions, Campaign, StatusConditions, parse
+from mastowatch.domain.rule import AccountConditions, Campaign, StatusConditions, examine, parse
 from mastowatch.errors import RuleError
 from tests.rules import WORDS, document
 
+YOUNG, LINKS = {"age_max": "7d"}, {"same": "link_host", "accounts_min": 3, "within": "6h"}
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "rules.md"
 
 
@@ -85,6 +86,27 @@ def test_a_rule_without_mode_is_in_the_shadow_and_needs_no_examples():
         ({"name": "x" * 81}, "name", "at most 80"),
         ({"rule_ids": ["first"]}, "rule_ids", 'rule_ids = ["1"]'),
         ({"forward": 1}, "forward", "forward = true"),
+        ({"status": {"same_text_min": 1}}, "status.same_text_min", "from 2 to 40"),
+        ({"status": {"replies_share_min": 80}}, "status.replies_share_min", "0.8"),
+        ({"status": {"visibility": ["direct"]}}, "status.visibility", "unlisted"),
+        ({"status": {"words_file": "none.txt"}}, "status.words_file", "lists/"),
+        ({"account": {"hosts_file": 1}}, "account.hosts_file", "lists/"),
+        ({"account": {"age_max": "99999w"}}, "account.age_max", "a century"),
+        ({"any_of_min": 1}, "any_of_min", "no more than any_of names"),
+        ({"any_of": ["a", "b"], "any_of_min": 3}, "any_of_min", "no more than any_of names"),
+        ({"requires": "a"}, "requires", '["one", "two"]'),
+        ({"requires": [f"r{n}" for n in range(51)]}, "requires", "at most 50"),
+        ({"campaign": {}}, "campaign.same", 'same = "link_host"'),
+        ({"account": YOUNG, "campaign": {**LINKS, "same": "links"}}, "campaign.same", "link_host"),
+        ({"account": YOUNG, "campaign": {**LINKS, "accounts_min": 1}}, "campaign.accounts_min", "from 2 to 500"),
+        ({"account": YOUNG, "campaign": {**LINKS, "within": "8d"}}, "campaign.within", "at most 7d"),
+        (
+            {"account": YOUNG, "campaign": {**LINKS, "same": "name", "hosts_except": ["a.b"]}},
+            "campaign.hosts_except",
+            "",
+        ),
+        ({"campaign": LINKS}, "campaign", "age_max"),
+        ({"account": YOUNG, "status": None, "campaign": {**LINKS, "same": "media"}}, "campaign.same", "add [status]"),
     ],
 )
 def test_a_bad_rule_is_refused_with_file_key_and_hint(changes, key, hint):
@@ -93,6 +115,22 @@ def test_a_bad_rule_is_refused_with_file_key_and_hint(changes, key, hint):
     assert (caught.value.file, caught.value.key) == ("a.toml", key)
     assert hint in caught.value.hint
     assert str(caught.value).startswith("a.toml")
+
+
+def test_lists_add_to_what_stands_in_the_rule_and_to_its_digest():
+    lists = {"words.txt": ("# of the trade", "roulette  # a wheel", "", "Casino"), "hosts.txt": ("WWW.Shop.example",)}
+    status = {**WORDS, "words_file": "words.txt", "hosts_file": "hosts.txt"}
+    found = parse("a.toml", document(status=status, account={"bio_words_file": "words.txt"}), lists)
+    assert found.status == StatusConditions(words=("casino", "roulette", "Casino"), link_hosts=("shop.example",))
+    assert found.account == AccountConditions(bio_words=("roulette", "Casino"))
+    other = parse("a.toml", document(status=status), {**lists, "words.txt": ("poker",)})
+    assert repr(other) != repr(parse("a.toml", document(status=status), lists))
+
+
+def test_all_that_is_wrong_with_a_document_is_found():
+    rule, faults = examine("a.toml", document(id="A", name="", weight=0, status={"foo": 1, "links_min": -1}, account=3))
+    assert rule is None
+    assert [one.key for one in faults] == ["id", "name", "weight", "account", "status.foo", "status.links_min"]
 
 
 @pytest.mark.parametrize("word", ["पैसा", "赌", "カジノ", "c3po", "don't click", "\u0421asino"])
