@@ -35,8 +35,7 @@ SHORT_S, LONG_S = 5, 15
 LIMIT = 100
 REMOTE, LOCAL = 3000, 400
 WEBHOOK_EVERY_S, NEWCOMER_EVERY_S, POST_EVERY_S = 1.5, 0.5, 0.2
-# A report takes seven requests, and has the last word: more of them would leave webhooks less than is kept for them.
-SPAMMER_EACH = 10
+SPAMMER_EACH = 5
 DAY_S = 86_400
 RULE = """
 id = "airdrop"
@@ -102,7 +101,7 @@ def populate(small: SmallMastodon) -> None:
     """Old accounts for the sweeps, and some that a rule wants to see more of."""
     now = time.time()
     for number in range(REMOTE):
-        young = number % 15 == 0
+        young = number % 25 == 0
         small.add_account(at=now - (DAY_S if young else 300 * DAY_S) - number)
     for number in range(LOCAL):
         small.add_account(domain=None, at=now - 200 * DAY_S - number)
