@@ -22,6 +22,7 @@ from mastowatch.errors import (
     ActionInDoubt,
     Deferred,
     MastodonAuthError,
+    MastodonError,
     MastodonNotFound,
     MastodonRefused,
     ReportingPaused,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # Actions that one run looks at; the next goes on.
 _AT_ONCE = 100
+# At so many in one run Mastodon fails for another reason than the account.
+_FAILURES_MAX = 5
 _LOCK_S = 130
 
 
@@ -61,12 +64,26 @@ def enforce(context: Context, judgement: Judgement, done: Filing) -> None:
 
 
 def undo_expired(context: Context) -> int:
-    """Undo what has expired, go on with what was left half done, and return how many came to an end."""
+    """Undo what has expired, go on with what was left half done, and return how many came to an end.
+
+    An account at which Mastodon fails keeps no other one waiting; the first such error is raised at the end.
+    """
     context.ensure_running()
     if context.settings.dry_run:
         return 0
-    due = context.actions.due(context.clock(), _AT_ONCE)
-    return sum(_alone(context, action.account_id) for action in due)
+    ended, errors = 0, list[MastodonError]()
+    for action in context.actions.due(context.clock(), _AT_ONCE):
+        try:
+            ended += _alone(context, action.account_id)
+        except Deferred:
+            raise
+        except MastodonError as error:
+            errors.append(error)
+            if len(errors) == _FAILURES_MAX:
+                break
+    if errors:
+        raise errors[0]
+    return ended
 
 
 def _alone(context: Context, account_id: str) -> bool:
