@@ -51,6 +51,7 @@ def keep(
     """Return the decision, with its reason where a dropped rule made it.
 
     An account that would be reported with ``dropped`` rules counting is held: judged again when they are re-armed.
+    Raises RuleDropped where one of them has been re-armed meanwhile: judge again with it.
     """
     if decision.action not in ("none", "watch"):
         return decision
@@ -61,6 +62,10 @@ def keep(
     with _full_when_uncountable(context):
         for reason in missing:
             context.held.hold(reason.rule_id, account.id, context.clock())
+        # Whoever has re-armed one since may have looked for held accounts before this one was there.
+        rearmed = {reason.rule_id for reason in missing} - context.rule_switches.shadowed().keys()
+    if rearmed:
+        raise RuleDropped(f"re-armed meanwhile: {', '.join(sorted(rearmed))}")
     names = ", ".join(reason.rule_id for reason in missing)
     return replace(decision, why=f"{decision.why}; dropped to shadow: {names}")
 
@@ -109,7 +114,9 @@ def _refuse_dropped(context: Context, account: Account, verdict: Verdict) -> Non
     paused = context.rule_switches.paused()
     if paused is not None:
         context.held.hold(EVERY_RULE, account.id, context.clock())
-        raise ReportingPaused(_paused(paused))
+        if context.rule_switches.paused() is not None:
+            raise ReportingPaused(_paused(paused))
+        # Re-armed meanwhile; whoever did may have looked for held accounts before this one was there.
     dropped = context.rule_switches.shadowed().keys() & set(breaker.counting(verdict))
     for rule_id in sorted(dropped):
         context.held.hold(rule_id, account.id, context.clock())
