@@ -90,7 +90,7 @@ class RedisHeld(InRedis):
     def waiting(self, scope: str) -> Mapping[str, float]:
         """See the port."""
         found = self._redis.zrange(f"mastowatch:held:{scope}", 0, -1, withscores=True)
-        return {text(raw): float(at) for raw, at in found}
+        return {text(raw): float(at) for raw, at in cast("list[tuple[bytes | str, float]]", found)}
 
     @ours
     def release(self, scope: str, account_id: str, held_at: float) -> None:

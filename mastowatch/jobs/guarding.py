@@ -7,7 +7,7 @@ docs/explanation/breakers.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -46,18 +46,24 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
 
 
 def keep(
-    context: Context, account: Account, verdict: Verdict, decision: Decision, dropped: Collection[str]
+    context: Context,
+    account: Account,
+    verdict: Verdict,
+    decision: Decision,
+    dropped: Collection[str],
+    whole: Callable[[], Verdict],
 ) -> Decision:
     """Return the decision, with its reason where a dropped rule made it.
 
     An account that would be reported with ``dropped`` rules counting is held: judged again when they are re-armed.
+    ``whole`` is the verdict if all of them counted; a rule that looks at a dropped one is in none but that.
     Raises RuleDropped where one of them has been re-armed meanwhile: judge again with it.
     """
     if decision.action not in ("none", "watch"):
         return decision
     settled = {rule.id for rule in context.rules.rules if rule.mode == "report"} & set(dropped)
     missing = [reason for reason in verdict.reasons if reason.shadow and reason.rule_id in settled]
-    if verdict.score + sum(reason.weight for reason in missing) < context.settings.report_threshold:
+    if not missing or whole().level != "report":
         return decision
     with _full_when_uncountable(context):
         for reason in missing:

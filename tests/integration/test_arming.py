@@ -115,3 +115,15 @@ def test_a_report_right_after_the_rearming_does_not_trip_it_again(redis):
 
     arming.arm(replace(context, rule_switches=rearm_and_report()), "airdrop", "alice")
     assert context.rule_switches.shadowed() == {}
+
+
+def test_who_a_composite_would_report_is_held_when_one_of_its_parts_is_dropped(redis):
+    server = Server()
+    world = guarded(redis, server, rule("sign", 1.0), rule("both", 5.0, requires=["sign"]))
+    world.context.rule_switches.drop("sign", "why", "breaker", 1.0)
+    one = spammer(server)
+    outcomes(world, [one])
+    assert server.reports == []
+    assert tuple(world.context.held.waiting("sign")) == (one,)
+    arming.arm(world.context, "sign", "alice")
+    assert outcomes(world, [one]) == ["filed"]
