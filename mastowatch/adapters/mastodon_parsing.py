@@ -23,6 +23,7 @@ _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
 _ACTED = ("suspended", "silenced", "sensitized", "disabled")
 _NUMERIC = re.compile("[0-9]{1,20}")
 _SHOWN = ("public", "unlisted")
+_COUNT_MAX = 2**63 - 1
 
 
 def admin_accounts(found: Iterable[object], now: datetime) -> tuple[Account, ...]:
@@ -53,7 +54,9 @@ def admin_account(json: Json, now: datetime) -> Account:
 
 def public_account(json: Json, now: datetime) -> Account:
     """Return the account of an Account entity."""
-    account_id, username = str(json.get("id") or ""), str(json.get("username") or "")
+    account_id = str(json.get("id") or "")
+    # Patterns read it as it is, and half a surrogate pair is no text for them.
+    username = str(json.get("username") or "").encode(errors="replace").decode()
     acct = str(json.get("acct") or username)
     return Account(
         id=account_id,
@@ -206,7 +209,8 @@ def _entities(value: object) -> list[Json]:
 
 
 def _count(value: object) -> int:
+    """Return a number of things, no larger than Mastodon's own column: a larger one fits into no figure of ours."""
     try:
-        return max(0, int(cast("str", value)))
+        return min(max(0, int(cast("str", value))), _COUNT_MAX)
     except (TypeError, ValueError, OverflowError):
         return 0
