@@ -53,9 +53,9 @@ def test_what_is_not_public_or_does_not_say_so_never_comes_out(post, visibility)
 @pytest.mark.parametrize(
     "odd",
     [
-        {"account": {"following_count": 10**400}},
+        {"account": {"following_count": 10**400, "statuses_count": 1}},
         {"account": {"statuses_count": 10**400}},
-        {"username": "a\ud800"},
+        {"username": "a\ud800", "account": {"statuses_count": 1}},
     ],
 )
 def test_a_rule_can_read_whatever_stands_in_an_account(odd):
