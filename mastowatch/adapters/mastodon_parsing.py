@@ -20,7 +20,7 @@ _INVITE_USERS, _EVERYONE_ID = 1 << 16, "-99"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
 # What moderators may have done to an account; a deleted one is told as suspended.
-_ACTED = ("suspended", "silenced", "sensitized", "disabled")
+_MEASURES = {"suspended": "suspend", "silenced": "silence", "sensitized": "sensitive", "disabled": "disable"}
 _NUMERIC = re.compile("[0-9]{1,20}")
 _SHOWN = ("public", "unlisted")
 _COUNT_MAX = 2**63 - 1
@@ -151,7 +151,7 @@ def report(json: Json, me_id: str) -> FiledReport | None:
         created_at=time(json.get("created_at")) or _EPOCH,
         resolved=bool(json.get("action_taken")),
         resolved_at=time(json.get("action_taken_at")),
-        acted=any(target.get(state) for state in _ACTED),
+        in_force=frozenset(measure for state, measure in _MEASURES.items() if target.get(state)),
         status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
         resolved_by=str(_entity(json.get("action_taken_by_account")).get("id") or ""),
     )

@@ -112,7 +112,10 @@ def _outcome(context: Context, report: OpenReport, now: float) -> Outcome | None
         return "kept" if _is_account_gone(context, report) else "unknown"
     if not found.resolved:
         return "unknown" if now - report.filed_at > GIVE_UP_S else None
-    return "kept" if found.acted or _is_post_gone(context, report) else "rejected"
+    if found.in_force - set(report.before) or _is_post_gone(context, report):
+        return "kept"
+    # Nobody limits twice: whoever closed it may have found that enough had been done.
+    return "unknown" if found.in_force else "rejected"
 
 
 def _is_account_gone(context: Context, report: OpenReport) -> bool:
