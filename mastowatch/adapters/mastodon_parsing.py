@@ -20,9 +20,10 @@ _INVITE_USERS, _EVERYONE_ID = 1 << 16, "-99"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_SERVER = datetime(2016, 1, 1, tzinfo=UTC)
 # What moderators may have done to an account; a deleted one is told as suspended.
-_ACTED = ("suspended", "silenced", "sensitized", "disabled")
+_MEASURES = {"suspended": "suspend", "silenced": "silence", "sensitized": "sensitive", "disabled": "disable"}
 _NUMERIC = re.compile("[0-9]{1,20}")
 _SHOWN = ("public", "unlisted")
+_COUNT_MAX = 2**63 - 1
 
 
 def admin_accounts(found: Iterable[object], now: datetime) -> tuple[Account, ...]:
@@ -53,7 +54,9 @@ def admin_account(json: Json, now: datetime) -> Account:
 
 def public_account(json: Json, now: datetime) -> Account:
     """Return the account of an Account entity."""
-    account_id, username = str(json.get("id") or ""), str(json.get("username") or "")
+    account_id = str(json.get("id") or "")
+    # Patterns read it as it is, and half a surrogate pair is no text for them.
+    username = str(json.get("username") or "").encode(errors="replace").decode()
     acct = str(json.get("acct") or username)
     return Account(
         id=account_id,
@@ -148,7 +151,7 @@ def report(json: Json, me_id: str) -> FiledReport | None:
         created_at=time(json.get("created_at")) or _EPOCH,
         resolved=bool(json.get("action_taken")),
         resolved_at=time(json.get("action_taken_at")),
-        acted=any(target.get(state) for state in _ACTED),
+        in_force=frozenset(measure for state, measure in _MEASURES.items() if target.get(state)),
         status_ids=tuple(str(one["id"]) for one in _entities(json.get("statuses")) if one.get("id")),
         resolved_by=str(_entity(json.get("action_taken_by_account")).get("id") or ""),
     )
@@ -206,7 +209,8 @@ def _entities(value: object) -> list[Json]:
 
 
 def _count(value: object) -> int:
+    """Return a number of things, no larger than Mastodon's own column: a larger one fits into no figure of ours."""
     try:
-        return max(0, int(cast("str", value)))
+        return min(max(0, int(cast("str", value))), _COUNT_MAX)
     except (TypeError, ValueError, OverflowError):
         return 0

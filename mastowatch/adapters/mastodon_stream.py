@@ -96,6 +96,8 @@ class MastodonStream:
     # --- the thread ---
 
     def _live(self) -> None:
+        # Whatever it dies of: a connection that nobody reads must not look like a quiet one.
+        end = StreamEnd("closed", "its reader failed")
         try:
             end = self._connect_and_read()
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
@@ -104,7 +106,8 @@ class MastodonStream:
             end = (
                 self._silent() if silent else StreamEnd(self._how(), f"the connection failed ({type(error).__name__})")
             )
-        self._end = end
+        finally:
+            self._end = end
 
     def _how(self) -> EndKind:
         return "closed" if self._open else "unreachable"

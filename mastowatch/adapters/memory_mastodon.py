@@ -231,7 +231,11 @@ class MemoryMastodon:
             created_at=self._filed_at.setdefault(number, self.clock()),
             resolved=resolved_at is not None,
             resolved_at=resolved_at,
-            acted=target is not None and any(getattr(target, state) for state in ("disabled", *_STATES.values())),
+            in_force=frozenset(
+                measure
+                for measure, state in (*_STATES.items(), ("disable", "disabled"))
+                if target is not None and getattr(target, state)
+            ),
             status_ids=request.status_ids,
             resolved_by=resolved_by,
         )

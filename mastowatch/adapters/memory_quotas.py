@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from mastowatch.ports.types import Full, Quota
@@ -42,7 +42,7 @@ class MemoryQuotas:
 
 
 class MemoryHeld:
-    """Account ids by scope, in the order they came; the newest ``at_most`` of each."""
+    """Account ids by scope, by when they were held last; the newest ``at_most`` of each."""
 
     def __init__(self, *, at_most: int = 2000) -> None:
         self._at_most = at_most
@@ -51,15 +51,17 @@ class MemoryHeld:
     def hold(self, scope: str, account_id: str, now: float) -> None:
         """See the port."""
         held = self._held.setdefault(scope, {})
-        held.setdefault(account_id, now)
+        held[account_id] = max(now, held.get(account_id, now))
         while len(held) > self._at_most:
             del held[min(held, key=lambda one: (held[one], one))]
 
-    def waiting(self, scope: str) -> tuple[str, ...]:
+    def waiting(self, scope: str) -> Mapping[str, float]:
         """See the port."""
         held = self._held.get(scope, {})
-        return tuple(sorted(held, key=lambda one: (held[one], one)))
+        return {one: held[one] for one in sorted(held, key=lambda one: (held[one], one))}
 
-    def release(self, scope: str, account_id: str) -> None:
+    def release(self, scope: str, account_id: str, held_at: float) -> None:
         """See the port."""
-        self._held.get(scope, {}).pop(account_id, None)
+        held = self._held.get(scope, {})
+        if held.get(account_id, held_at) <= held_at:
+            held.pop(account_id, None)

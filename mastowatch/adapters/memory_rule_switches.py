@@ -44,6 +44,10 @@ class MemoryRuleSwitches:
         """See the port."""
         return self._rearmed.get(rule_id, 0.0)
 
+    def rearmed(self) -> frozenset[str]:
+        """See the port."""
+        return frozenset(self._rearmed)
+
     def untold(self) -> tuple[Dropped, ...]:
         """See the port."""
         with self._lock:

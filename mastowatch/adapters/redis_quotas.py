@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from redis import Redis
@@ -66,29 +66,36 @@ class RedisQuotas(InRedis):
 class RedisHeld(InRedis):
     """``mastowatch:held:<scope>``: a sorted set of account ids by time, the newest ``at_most``, for 30 days."""
 
+    _RELEASE = """
+    local held_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
+    if held_at and tonumber(held_at) <= tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1], ARGV[1]) end
+    """
+
     def __init__(self, redis: Redis, *, at_most: int = HELD_MAX) -> None:
         super().__init__(redis)
         self._at_most = at_most
+        self._release = redis.register_script(self._RELEASE)
 
     @ours
     def hold(self, scope: str, account_id: str, now: float) -> None:
         """See the port."""
         key = f"mastowatch:held:{scope}"
         with self._redis.pipeline() as pipe:
-            pipe.zadd(key, {account_id: now}, nx=True)
+            pipe.zadd(key, {account_id: now}, gt=True)
             pipe.zremrangebyrank(key, 0, -self._at_most - 1)
             pipe.expire(key, HELD_TTL_S)
             pipe.execute()
 
     @ours
-    def waiting(self, scope: str) -> tuple[str, ...]:
+    def waiting(self, scope: str) -> Mapping[str, float]:
         """See the port."""
-        return tuple(text(raw) for raw in self._redis.zrange(f"mastowatch:held:{scope}", 0, -1))
+        found = self._redis.zrange(f"mastowatch:held:{scope}", 0, -1, withscores=True)
+        return {text(raw): float(at) for raw, at in cast("list[tuple[bytes | str, float]]", found)}
 
     @ours
-    def release(self, scope: str, account_id: str) -> None:
+    def release(self, scope: str, account_id: str, held_at: float) -> None:
         """See the port."""
-        self._redis.zrem(f"mastowatch:held:{scope}", account_id)
+        self._release(keys=[f"mastowatch:held:{scope}"], args=[account_id, repr(held_at)])
 
 
 def _key(scope: str) -> str:

@@ -27,11 +27,13 @@ class RedisRuleStats(InRedis):
     RULE, REPORT, OPEN = "mastowatch:rule:", "mastowatch:report:", "mastowatch:reports:open"
 
     # KEYS: report, open. ARGV: report id, when to look, prefix of rules, time to live of a report and of a rule, most
-    # that are open, account, rules, when it was filed, a post or "".
+    # that are open, account, rules, when it was filed, a post or "", measures
+    # in force before or "".
     _FILED = """
     if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
     redis.call('HSET', KEYS[1], 'account_id', ARGV[7], 'rules', ARGV[8], 'filed_at', ARGV[9], 'outcome', 'open')
     if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'status_id', ARGV[10]) end
+    if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'before', ARGV[11]) end
     redis.call('EXPIRE', KEYS[1], ARGV[4])
     redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
     redis.call('ZREMRANGEBYRANK', KEYS[2], ARGV[6], -1)
@@ -86,7 +88,7 @@ class RedisRuleStats(InRedis):
         """See the port."""
         args: list[str | float] = [report.report_id, repr(look_at), self.RULE, REPORT_TTL_S, RULE_TTL_S]
         args += [self._open_max, report.account_id, json.dumps(report.rule_ids), repr(report.filed_at)]
-        args.append(report.status_id)
+        args += [report.status_id, " ".join(report.before)]
         return bool(self._filed(keys=[f"{self.REPORT}{report.report_id}", self.OPEN], args=args))
 
     @ours
@@ -141,7 +143,8 @@ def _moment(at: float) -> str:
 
 def _report(report_id: str, fields: Mapping[str, str]) -> OpenReport:
     rule_ids, filed_at = tuple(json.loads(fields["rules"])), float(fields["filed_at"])
-    return OpenReport(report_id, fields["account_id"], rule_ids, filed_at, fields.get("status_id", ""))
+    before = tuple(fields.get("before", "").split())
+    return OpenReport(report_id, fields["account_id"], rule_ids, filed_at, fields.get("status_id", ""), before)
 
 
 def _record(rule_id: str, fields: Mapping[str, str], hits: int, shadow_hits: int) -> RuleRecord:

@@ -62,6 +62,11 @@ class RedisRuleSwitches(InRedis):
         return float(self._redis.hget(self.REARMED, rule_id) or 0)
 
     @ours
+    def rearmed(self) -> frozenset[str]:
+        """See the port."""
+        return frozenset(map(text, self._redis.hkeys(self.REARMED)))
+
+    @ours
     def untold(self) -> tuple[Dropped, ...]:
         """See the port."""
         found = {text(key): raw for key, raw in self._redis.hgetall(self.DROPPED).items()}

@@ -14,13 +14,16 @@ from ipaddress import ip_address
 _KEPT = "\u200c\u200d"
 _READ_MAX = 500
 _TOKEN = re.compile(r"[^\s,;]+")
-_SCHEME = re.compile(r"[a-zA-Z0-9+.-]*\Z")
+# Browsers take any number of slashes, and Mastodon's own links have two.
+_LINK = re.compile(r"[hH][tT][tT][pP][sS]?:/*|(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//+")
 _PATH = re.compile(r"[/?#]")
 _ADDRESS = re.compile(r"[^\s@,;]+[@\uff20\ufe6b][^\s@,;]+")
 _HANDLE = re.compile(r"(?<![\w.+-])[@\uff20\ufe6b]\w[\w.-]*(?:[@\uff20\ufe6b][\w.-]*)?")
-_IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w])")
+_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
-_NUMBER = re.compile(r"(?<![\w.+])(\+?)\(?\d[\d\s()./\u2010-\u2015-]{4,}\d(?!\w)")
+# One that is glued to a letter is to be called as well: Chinese has no spaces, and "WhatsApp+49..." needs none. Latin
+# letters and digits without a plus make a user name.
+_NUMBER = re.compile(r"(?:(\+)|(?<![A-Za-z0-9_]))\(?\d[\d\s()./\u2010-\u2015-]{4,}\d(?!\d)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -57,14 +60,14 @@ def _visible(char: str) -> str:
 
 def _host(token: str) -> str:
     """Return the host of a link, with or without its scheme, as browsers read it; any other token as it is."""
-    scheme, found, rest = token.replace("\\", "/").partition("://")
-    if not found:
-        scheme, rest = "", scheme.lstrip("/")
-    place = _PATH.split(rest.lstrip("/"), maxsplit=1)[0].rpartition("@")[2]
+    written = token.replace("\\", "/")
+    link = _LINK.search(written)
+    before, rest = (written[: link.start()], written[link.end() :]) if link else ("", written.lstrip("/?#"))
+    place = _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2]
     host = place[: place.find("]") + 1] if place.startswith("[") else place.partition(":")[0]
-    if not found and ("." not in host or _PATH.search(token) is None):
+    if link is None and ("." not in host or _PATH.search(written) is None):
         return token
-    return _SCHEME.sub("", scheme) + host
+    return ("" if _PATH.search(before) or "@" in before else before) + host
 
 
 def _without_ip(found: re.Match[str]) -> str:

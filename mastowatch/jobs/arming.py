@@ -56,15 +56,19 @@ def arm(where: Where, which: str, by: str) -> Armed:
 def _scopes(where: Where, which: str) -> list[str]:
     if which != ALL:
         return [which]
-    return [*sorted(where.rule_switches.shadowed()), EVERY_RULE]
+    # What was re-armed before as well: whoever died after that has judged nobody again.
+    rules = {*where.rule_switches.shadowed(), *where.rule_switches.rearmed()} - {EVERY_RULE}
+    return [*sorted(rules), EVERY_RULE]
 
 
 def _rearm(where: Where, scope: str, by: str) -> bool:
-    now = where.clock()
+    now, everything = where.clock(), scope == EVERY_RULE
+    if not (where.rule_switches.paused() if everything else scope in where.rule_switches.shadowed()):
+        return False
+    # First, while nothing is counted: else a report right after the rearming finds the old count, and trips it again.
+    where.quotas.clear(scope)
     if not where.rule_switches.rearm(scope, now):
         return False
-    where.quotas.clear(scope)
-    everything = scope == EVERY_RULE
     event(log, logging.WARNING, "reporting_resumed" if everything else "rule_rearmed", rule_id=scope, by=by)
     where.audit.add(AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}))
     return True
@@ -73,7 +77,9 @@ def _rearm(where: Where, scope: str, by: str) -> bool:
 def _release(where: Where, scope: str) -> int:
     """Queue the judgement of each account held; forgotten only once it is queued. How many were."""
     held = where.held.waiting(scope)
-    for account_id in held:
-        where.jobs.analyze(account_id)
-        where.held.release(scope, account_id)
+    for account_id, held_at in held.items():
+        # One that is being judged right now may have been kept back once more: it gets another job, which waits.
+        if not where.jobs.analyze(account_id):
+            where.jobs.submit("judge_again", {"account_id": account_id})
+        where.held.release(scope, account_id, held_at)
     return len(held)

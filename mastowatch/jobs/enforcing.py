@@ -18,7 +18,16 @@ from mastowatch import metrics
 from mastowatch.domain import enforcement
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.verdict import Verdict
-from mastowatch.errors import ActionInDoubt, Deferred, MastodonAuthError, MastodonNotFound, MastodonRefused
+from mastowatch.errors import (
+    ActionInDoubt,
+    Deferred,
+    MastodonAuthError,
+    MastodonError,
+    MastodonNotFound,
+    MastodonRefused,
+    ReportingPaused,
+)
+from mastowatch.jobs import guarding
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import SETTLE_S, Filing, Judgement
 from mastowatch.logs import event
@@ -28,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # Actions that one run looks at; the next goes on.
 _AT_ONCE = 100
+# At so many in one run Mastodon fails for another reason than the account.
+_FAILURES_MAX = 5
 _LOCK_S = 130
 
 
@@ -38,24 +49,41 @@ def announce(context: Context, account: Account, verdict: Verdict, decision: Dec
 
 
 def enforce(context: Context, judgement: Judgement, done: Filing) -> None:
-    """Take the measure that goes with a report that is open, once a report; go on with one that was begun."""
+    """Take the measure that goes with a report that is open, once a report; go on with one that was begun.
+
+    Raises RuleDropped where a rule of the verdict has used up its limit: judge again without it.
+    """
     if not context.settings.allow_enforcement or not done.report_id or done.outcome != "filed" or done.resolved:
         return
     standing = context.actions.get(judgement.account.id)
     if standing is None or standing.ended:
         # One that ended for the same report stays what it is.
-        standing = _plan(context, judgement, done.report_id)
+        standing = _plan(context, judgement, done)
     if standing is not None and standing.report_id == done.report_id:
         _go_on(context, standing)
 
 
 def undo_expired(context: Context) -> int:
-    """Undo what has expired, go on with what was left half done, and return how many came to an end."""
+    """Undo what has expired, go on with what was left half done, and return how many came to an end.
+
+    An account at which Mastodon fails keeps no other one waiting; the first such error is raised at the end.
+    """
     context.ensure_running()
     if context.settings.dry_run:
         return 0
-    due = context.actions.due(context.clock(), _AT_ONCE)
-    return sum(_alone(context, action.account_id) for action in due)
+    ended, errors = 0, list[MastodonError]()
+    for action in context.actions.due(context.clock(), _AT_ONCE):
+        try:
+            ended += _alone(context, action.account_id)
+        except Deferred:
+            raise
+        except MastodonError as error:
+            errors.append(error)
+            if len(errors) == _FAILURES_MAX:
+                break
+    if errors:
+        raise errors[0]
+    return ended
 
 
 def _alone(context: Context, account_id: str) -> bool:
@@ -92,16 +120,21 @@ def _wanted(context: Context, verdict: Verdict) -> enforcement.Wanted | None:
     return enforcement.wanted(verdict, context.rules.rules) if context.settings.allow_enforcement else None
 
 
-def _plan(context: Context, judgement: Judgement, report_id: str) -> AccountAction | None:
+def _plan(context: Context, judgement: Judgement, done: Filing) -> AccountAction | None:
     wanted, account = _wanted(context, judgement.verdict), judgement.account
     if wanted is None or enforcement.is_needless(wanted, account):
         return None
+    try:
+        # A report that is open already was admitted for the rules of its day, not for one that hit later.
+        guarding.admit(context, account, judgement.verdict, done.marker)
+    except ReportingPaused:
+        return None  # the account is held, and has its turn when a person has re-armed reporting
     now = context.clock()
     planned = AccountAction(
         account_id=account.id,
         measure=wanted.measure,
         rule_id=wanted.rule_id,
-        report_id=report_id,
+        report_id=done.report_id,
         state="planned",
         changed_at=now,
         expires_at=now + wanted.expires.total_seconds(),

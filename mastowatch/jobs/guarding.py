@@ -7,7 +7,7 @@ docs/explanation/breakers.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -46,21 +46,32 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
 
 
 def keep(
-    context: Context, account: Account, verdict: Verdict, decision: Decision, dropped: Collection[str]
+    context: Context,
+    account: Account,
+    verdict: Verdict,
+    decision: Decision,
+    dropped: Collection[str],
+    whole: Callable[[], Verdict],
 ) -> Decision:
     """Return the decision, with its reason where a dropped rule made it.
 
     An account that would be reported with ``dropped`` rules counting is held: judged again when they are re-armed.
+    ``whole`` is the verdict if all of them counted; a rule that looks at a dropped one is in none but that.
+    Raises RuleDropped where one of them has been re-armed meanwhile: judge again with it.
     """
     if decision.action not in ("none", "watch"):
         return decision
     settled = {rule.id for rule in context.rules.rules if rule.mode == "report"} & set(dropped)
     missing = [reason for reason in verdict.reasons if reason.shadow and reason.rule_id in settled]
-    if verdict.score + sum(reason.weight for reason in missing) < context.settings.report_threshold:
+    if not missing or whole().level != "report":
         return decision
     with _full_when_uncountable(context):
         for reason in missing:
             context.held.hold(reason.rule_id, account.id, context.clock())
+        # Whoever has re-armed one since may have looked for held accounts before this one was there.
+        rearmed = {reason.rule_id for reason in missing} - context.rule_switches.shadowed().keys()
+    if rearmed:
+        raise RuleDropped(f"re-armed meanwhile: {', '.join(sorted(rearmed))}")
     names = ", ".join(reason.rule_id for reason in missing)
     return replace(decision, why=f"{decision.why}; dropped to shadow: {names}")
 
@@ -109,7 +120,9 @@ def _refuse_dropped(context: Context, account: Account, verdict: Verdict) -> Non
     paused = context.rule_switches.paused()
     if paused is not None:
         context.held.hold(EVERY_RULE, account.id, context.clock())
-        raise ReportingPaused(_paused(paused))
+        if context.rule_switches.paused() is not None:
+            raise ReportingPaused(_paused(paused))
+        # Re-armed meanwhile; whoever did may have looked for held accounts before this one was there.
     dropped = context.rule_switches.shadowed().keys() & set(breaker.counting(verdict))
     for rule_id in sorted(dropped):
         context.held.hold(rule_id, account.id, context.clock())

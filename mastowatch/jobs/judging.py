@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
@@ -77,15 +78,16 @@ def _judgement(
 ) -> Judgement:
     """Return what the rules in force and the policy make of the account."""
     settings, dropped = context.settings, guarding.shadowed(context)
-    verdict = context.rules.judge(
+    judged = partial(
+        context.rules.judge,
         account,
         statuses,
         now,
         campaigns=seen,
-        shadowed=dropped,
         watch_at=settings.watch_threshold,
         report_at=settings.report_threshold,
     )
+    verdict = judged(shadowed=dropped)
     decision = decide(
         verdict,
         account,
@@ -95,7 +97,8 @@ def _judgement(
         our_bots=settings.our_bots,
         dry_run=settings.dry_run,
     )
-    decision = guarding.keep(context, account, verdict, guarding.spare(context, account, decision), dropped)
+    decision = guarding.spare(context, account, decision)
+    decision = guarding.keep(context, account, verdict, decision, dropped, judged)
     action = enforcing.announce(context, account, verdict, decision)
     return Judgement(account, statuses, verdict, decision, action)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mastowatch.domain.enforcement import in_force
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
 from mastowatch.ports.types import Case, OpenReport
@@ -20,5 +21,6 @@ def note(context: Context, judgement: Judgement, case: Case) -> None:
     # What hit after the report was filed is in the case, and not in what moderators decide on.
     if case.report_id and case.reported:
         status_id = case.status_ids[0] if case.status_ids else ""
-        report = OpenReport(case.report_id, case.account_id, case.reported, now, status_id)
+        before = tuple(sorted(in_force(judgement.account)))
+        report = OpenReport(case.report_id, case.account_id, case.reported, now, status_id, before)
         context.rule_stats.filed(report, now + FIRST_LOOK_S)

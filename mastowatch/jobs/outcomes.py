@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mastowatch import metrics
-from mastowatch.errors import BudgetExhausted, MastodonNotFound
+from mastowatch.errors import BudgetExhausted, MastodonError, MastodonNotFound
 from mastowatch.jobs import guarding
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.learning import FIRST_LOOK_S
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # Reports looked at in one run; with the second request that one may need, a fifth of what a token may ask in 5 minutes.
 LOOKS_MAX = 30
+# After so many that Mastodon fails at, a run ends: it is not about the report.
+FAILURES_MAX = 3
 # An older report is looked at less often: after a quarter of its age, at most a day.
 _SELDOM_S = 86_400
 # What nobody has decided on by then, nobody will.
@@ -49,16 +51,29 @@ class Progress:
 
 
 def read(context: Context) -> Progress:
-    """Look at the reports that are due, then at the rules; raises MastodonError for what the next run makes good."""
+    """Look at the reports that are due, then at the rules; raises MastodonError for what the next run makes good.
+
+    A report at which Mastodon fails is put off: it keeps neither the others waiting nor a rule from being dropped.
+    """
     context.ensure_running()
-    progress = Progress()
+    progress, errors = Progress(), list[MastodonError]()
     try:
         for report in context.rule_stats.due(context.clock(), LOOKS_MAX):
-            _look(context, report, progress)
+            try:
+                _look(context, report, progress)
+            except BudgetExhausted:
+                raise
+            except MastodonError as error:
+                errors.append(error)
+                _put_off(context, report)
+            if len(errors) == FAILURES_MAX:
+                break
     except BudgetExhausted as error:
         progress.ended = f"no budget: {error}"
     # Each time for all rules: whoever died between a decision and the drop is made good.
     progress.dropped = sum(guarding.drop(context, rule_id, why, "precision") for rule_id, why in _imprecise(context))
+    if errors:
+        raise errors[0]
     return progress
 
 
@@ -67,8 +82,7 @@ def _look(context: Context, report: OpenReport, progress: Progress) -> None:
     outcome = _outcome(context, report, now)
     progress.looked_at += 1
     if outcome is None:
-        wait_s = min(max((now - report.filed_at) / 4, FIRST_LOOK_S), _SELDOM_S)
-        context.rule_stats.look_again(report.report_id, now + wait_s)
+        _put_off(context, report)
         return
     rearmed_at = {rule_id: context.rule_switches.rearmed_at(rule_id) for rule_id in report.rule_ids}
     if not context.rule_stats.decided(report, outcome, rearmed_at, now):
@@ -82,6 +96,12 @@ def _look(context: Context, report: OpenReport, progress: Progress) -> None:
     event(log, logging.INFO, "report_decided", report_id=report.report_id, outcome=outcome, rules=report.rule_ids)
 
 
+def _put_off(context: Context, report: OpenReport) -> None:
+    now = context.clock()
+    wait_s = min(max((now - report.filed_at) / 4, FIRST_LOOK_S), _SELDOM_S)
+    context.rule_stats.look_again(report.report_id, now + wait_s)
+
+
 def _outcome(context: Context, report: OpenReport, now: float) -> Outcome | None:
     """Return what became of the report, or None while it is open."""
     mastodon = context.mastodon("sweep")
@@ -92,7 +112,10 @@ def _outcome(context: Context, report: OpenReport, now: float) -> Outcome | None
         return "kept" if _is_account_gone(context, report) else "unknown"
     if not found.resolved:
         return "unknown" if now - report.filed_at > GIVE_UP_S else None
-    return "kept" if found.acted or _is_post_gone(context, report) else "rejected"
+    if found.in_force - set(report.before) or _is_post_gone(context, report):
+        return "kept"
+    # Nobody limits twice: whoever closed it may have found that enough had been done.
+    return "unknown" if found.in_force else "rejected"
 
 
 def _is_account_gone(context: Context, report: OpenReport) -> bool:

@@ -15,7 +15,7 @@ from typing import ParamSpec
 from rq.job import Retry, get_current_job
 
 from mastowatch import metrics
-from mastowatch.errors import Deferred, MastodonNotFound, Stopped
+from mastowatch.errors import Deferred, MastodonError, MastodonNotFound, Stopped
 from mastowatch.jobs import alerts, annotating, enforcing, judging, outcomes, polling, timeline
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import Context
@@ -108,7 +108,8 @@ def process_new_status(status_id: str) -> Result:
 def process_new_statuses(status_ids: list[str]) -> Result:
     """Judge the authors of posts that came in by the stream or a look at the timeline.
 
-    Whoever can't be judged now is queued alone, so that the others are not judged once more for that.
+    Whoever can't be judged now is queued alone, so that the others are not judged once more for that. So are those who
+    come after one at whom Mastodon fails: it may be away, or fail at this one each time.
     """
     context = contexts.current()
     context.ensure_running()
@@ -116,11 +117,17 @@ def process_new_statuses(status_ids: list[str]) -> Result:
     for status in context.mastodon("judge").statuses(status_ids):
         by_author.setdefault(status.account_id, []).append(status)
     filed = waiting = 0
+    failed = False
     for account_id, statuses in by_author.items():
         try:
-            filed += judging.judge(context, account_id, *statuses)["outcome"] == "filed"
+            if not failed:
+                filed += judging.judge(context, account_id, *statuses)["outcome"] == "filed"
+                continue
         except Deferred:
-            waiting += context.jobs.analyze(account_id)
+            pass
+        except MastodonError:
+            failed = True
+        waiting += context.jobs.analyze(account_id)
     return {"posts": sum(map(len, by_author.values())), "accounts": len(by_author), "filed": filed, "waiting": waiting}
 
 

@@ -285,6 +285,10 @@ class RuleSwitches(Protocol):
         """Return when a person last re-armed it (epoch seconds), or 0."""
         ...
 
+    def rearmed(self) -> frozenset[str]:
+        """Return what a person has ever re-armed: ids of rules, EVERY_RULE for all reporting."""
+        ...
+
     def untold(self) -> tuple[Dropped, ...]:
         """Return what has been dropped, the pause of all reporting included, and no alert has gone out about."""
         ...
@@ -313,15 +317,15 @@ class Held(Protocol):
     """Accounts that a breaker has kept from being reported: they are judged again when it is re-armed."""
 
     def hold(self, scope: str, account_id: str, now: float) -> None:
-        """Keep it; past a bound the oldest falls off."""
+        """Keep it; past a bound the one that was held longest ago falls off."""
         ...
 
-    def waiting(self, scope: str) -> tuple[str, ...]:
-        """Return the ids of the accounts held, oldest first."""
+    def waiting(self, scope: str) -> Mapping[str, float]:
+        """Return when each account was held last, by its id, longest ago first."""
         ...
 
-    def release(self, scope: str, account_id: str) -> None:
-        """Forget it."""
+    def release(self, scope: str, account_id: str, held_at: float) -> None:
+        """Forget it, unless it was held anew after ``held_at``."""
         ...
 
 

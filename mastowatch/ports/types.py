@@ -122,7 +122,8 @@ Outcome = Literal["kept", "rejected", "unknown"]
 class OpenReport:
     """A report of ours that waits for a moderator, and the rules that it names. ``filed_at``: epoch seconds.
 
-    ``status_id`` is the first of the attached posts, "" where none was attached.
+    ``status_id`` is the first of the attached posts, "" where none was attached. ``before`` are the measures that were
+    in force on the account already.
     """
 
     report_id: str
@@ -130,6 +131,7 @@ class OpenReport:
     rule_ids: tuple[str, ...]
     filed_at: float
     status_id: str = ""
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,8 @@ class Receipt:
 class FiledReport:
     """A report as Mastodon keeps it. ``comment`` is told only of the bot's own: what people wrote is theirs.
 
-    ``acted``: its target is suspended, silenced, made sensitive or disabled by now. ``resolved_by`` is the account that
-    resolved it, "" where the server doesn't tell.
+    ``in_force`` are the measures in force on its target by now, "disable" among them. ``resolved_by`` is the account
+    that resolved it, "" where the server doesn't tell.
     """
 
     id: str
@@ -205,7 +207,7 @@ class FiledReport:
     created_at: datetime
     resolved: bool
     resolved_at: datetime | None = None
-    acted: bool = False
+    in_force: frozenset[str] = frozenset()
     status_ids: tuple[str, ...] = ()
     resolved_by: str = ""
 

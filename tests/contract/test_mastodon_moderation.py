@@ -99,7 +99,7 @@ def test_a_report_resolved_by_a_measure_says_by_whom_and_can_be_opened_again(wor
     assert world.api.open_reports(FOLLOWED) == ()
     world.api.take_measure(LONELY, "silence", report_id)
     found = world.api.report(report_id)
-    assert (found.resolved, found.resolved_by, found.acted) == (True, "1", True)
+    assert (found.resolved, found.resolved_by, found.in_force) == (True, "1", {"silence"})
     assert world.api.open_reports(LONELY) == ()
     world.api.reopen_report(report_id)
     world.api.reopen_report(report_id)

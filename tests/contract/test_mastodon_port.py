@@ -311,7 +311,8 @@ def test_a_filed_report_is_found_again_by_its_marker_and_no_other(api):
     found = marked(api, SPAMMER, "aaaa1111")
     assert found is not None
     assert (found.id, found.status_ids) == (receipt.report_id, ("5001", "5002"))
-    assert (found.by_account_id, found.target_account_id, found.resolved, found.acted) == ("1", SPAMMER, False, False)
+    assert (found.by_account_id, found.target_account_id, found.resolved) == ("1", SPAMMER, False)
+    assert found.in_force == frozenset()
     assert found.comment == "Spam from a new account. [mw:aaaa1111]"
     assert abs(found.created_at - datetime.now(UTC)) < timedelta(minutes=5)
     assert api.report(receipt.report_id) == found
@@ -353,8 +354,8 @@ def test_a_report_of_somebody_else_is_no_own_one_and_its_words_stay_theirs(world
 def test_a_report_tells_whether_its_account_was_acted_on(world):
     receipt = world.api.file_report(request(ACTED, "acac1111"))
     world.silence(ACTED)
-    assert world.api.report(receipt.report_id).acted
-    assert world.api.own_reports(ACTED)[0].acted
+    assert world.api.report(receipt.report_id).in_force == {"silence"}
+    assert world.api.own_reports(ACTED)[0].in_force == {"silence"}
 
 
 @pytest.mark.parametrize("report_id", ["424242", "0", "no-id", "1/resolve"])

@@ -158,21 +158,23 @@ def test_both_say_the_same(redis, takes, limit):
         assert in_memory.take(str(number), wanted, now) == in_redis.take(str(number), wanted, now)
 
 
-def test_held_accounts_come_back_oldest_first_and_each_once(held):
-    assert held.waiting("casino") == ()
+def test_held_accounts_come_back_once_each_and_who_was_held_longest_ago_first(held):
+    assert tuple(held.waiting("casino")) == ()
     for number, account in enumerate(["7", "5", "7"]):
         held.hold("casino", account, NOW + number)
     held.hold("*", "9", NOW)
-    assert held.waiting("casino") == ("7", "5")
-    held.release("casino", "7")
-    held.release("casino", "7")
-    assert (held.waiting("casino"), held.waiting("*")) == (("5",), ("9",))
+    assert held.waiting("casino") == {"5": NOW + 1, "7": NOW + 2}
+    held.release("casino", "7", NOW + 1.9)
+    assert tuple(held.waiting("casino")) == ("5", "7"), "it was held anew since"
+    held.release("casino", "7", NOW + 2)
+    held.release("casino", "7", NOW + 2)
+    assert (held.waiting("casino"), held.waiting("*")) == ({"5": NOW + 1}, {"9": NOW})
 
 
 def test_of_more_held_accounts_than_there_is_room_for_the_newest_stay(held):
     for number in range(5):
         held.hold("casino", str(number), NOW + number)
-    assert held.waiting("casino") == ("2", "3", "4")
+    assert tuple(held.waiting("casino")) == ("2", "3", "4")
 
 
 def test_held_accounts_have_an_end(redis):

@@ -23,7 +23,8 @@ def make(request, redis):
 
 
 def report(number: int, *rule_ids: str, at: float = NOW) -> OpenReport:
-    return OpenReport(str(number), f"{number}00", rule_ids or ("casino",), at, "77" if number == 2 else "")
+    before = ("silence", "suspend") if number == 2 else ()
+    return OpenReport(str(number), f"{number}00", rule_ids or ("casino",), at, "77" if number == 2 else "", before)
 
 
 def test_an_account_counts_once_however_often_it_hits(make):

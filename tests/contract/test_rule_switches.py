@@ -34,6 +34,7 @@ def test_a_rearmed_rule_counts_again_and_it_is_known_since_when(switches):
     assert not switches.rearm("never-dropped", NOW + 6)
     assert list(switches.shadowed()) == ["other"]
     assert (switches.rearmed_at("casino"), switches.rearmed_at("never-dropped")) == (NOW + 5, 0)
+    assert switches.rearmed() == {"casino"}
     assert switches.drop("casino", "again", "breaker", NOW + 7)
 
 

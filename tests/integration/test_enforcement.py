@@ -13,7 +13,7 @@ from mastowatch.adapters.memory_mastodon import MemoryMastodon
 from mastowatch.errors import BudgetExhausted, MastodonAuthError, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import tasks
 from mastowatch.ports.types import FiledReport
-from tests.integration.test_breakers import guarded, rule
+from tests.integration.test_breakers import guarded, rule, rules
 from tests.integration.test_tasks import START, Killed, Server, World, account, spammer
 
 pytestmark = pytest.mark.redis
@@ -424,3 +424,31 @@ def test_a_moderator_who_limits_again_after_a_death_while_undoing_is_not_overrul
     undo(world)
     assert server.accounts["1"].silenced
     assert isinstance(server, MemoryMastodon)
+
+
+def test_a_measure_on_an_account_whose_report_is_open_is_counted_in_the_breakers_too(redis):
+    """A rule that comes later files no report on it, and must not act on any number of accounts either."""
+    server = Server()
+    ids = [spammer(server, number) for number in range(1, 6)]
+    world = enforced(redis, server, rule("other", 6.0))
+    for one in ids:
+        judge(world, one)
+    suspends = rule("airdrop", 6.0, action="suspend", expires="7d", limits={"reports_per_hour": 2})
+    world.context = replace(world.context, rules=rules(rule("other", 6.0), suspends))
+    for one in ids:
+        assert judge(world, one)["outcome"] == "filed"
+    assert server.measures == [("1", "suspend"), ("2", "suspend")]
+    assert list(world.context.rule_switches.shadowed()) == ["airdrop"]
+    assert len(server.reports) == 5
+
+
+def test_while_reporting_is_paused_no_measure_is_taken_on_an_account_whose_report_is_open(redis, server):
+    world = enforced(redis, server, rule("other", 6.0))
+    judge(world, "1")
+    world.context = replace(world.context, rules=rules(rule("other", 6.0), SILENCE))
+    world.context.rule_switches.drop("*", "why", "breaker", START)
+    assert judge(world, "1")["outcome"] == "filed"
+    assert server.measures == []
+    world.context.rule_switches.rearm("*", START)
+    judge(world, "1")
+    assert server.measures == [("1", "silence")]

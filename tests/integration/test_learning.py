@@ -84,6 +84,20 @@ def test_a_report_is_kept_when_its_account_was_acted_on_and_rejected_when_it_was
     assert world.context.tally.read()["reports_kept"] == 1
 
 
+def test_what_was_in_force_before_the_report_says_nothing_about_it(world):
+    """All accounts of a limited server are limited from the start."""
+    for number in (1, 2, 3):
+        world.server.add(account(str(number), silenced=True))
+        world.server.post(post(str(number), "casino"))
+        world.run(tasks.analyze_and_maybe_report, str(number))
+        world.server.resolve(str(number))
+    world.server.add(account("2", silenced=True, suspended=True))
+    del world.server.posts["31"]
+    result = read(world)
+    assert (result["kept"], result["rejected"]) == (2, 0)
+    assert world.context.rule_stats.open_reports() == 0
+
+
 def test_a_report_whose_post_was_deleted_is_kept(world):
     report(world, 1)
     world.server.resolve("1")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from mastowatch.adapters import mastodon_parsing as parsing
 from mastowatch.adapters.mastodon_stream import MastodonStream
 from mastowatch.ports.stream import StreamEnd
 from tests.engine import wait
@@ -187,6 +188,17 @@ def test_bytes_without_a_line_are_silence_too(server, connect):
     finally:
         over.set()
         thread.join()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_that_fails_ends_the_connection(server, connect, monkeypatch):
+    """Else it would look open for good, and all that was missed would count as seen."""
+    stream = connect()
+    connection = opened(server, stream)
+    monkeypatch.setattr(parsing, "sight", lambda *_: 1 / 0)
+    connection.event("update", {"id": "1"})
+    wait(lambda: stream.end is not None)
+    assert (stream.is_open, stream.end) == (False, StreamEnd("closed", "its reader failed"))
 
 
 def test_heartbeats_keep_it_alive(server, connect):

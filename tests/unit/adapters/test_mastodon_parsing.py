@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastowatch.adapters.mastodon_parsing import sight, sighted
+from mastowatch.adapters.mastodon_parsing import admin_account, sight, sighted
+from tests.rules import document, ruleset
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANY = st.recursive(
@@ -46,3 +48,20 @@ def test_reading_never_raises_and_what_comes_out_has_numeric_ids_and_is_public(p
 @given(POST, st.sampled_from(["private", "direct", "limited", "", None, ["public"], {"public": 1}]))
 def test_what_is_not_public_or_does_not_say_so_never_comes_out(post, visibility):
     assert sight({**post, "visibility": visibility}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"account": {"following_count": 10**400, "statuses_count": 1}},
+        {"account": {"statuses_count": 10**400}},
+        {"username": "a\ud800", "account": {"statuses_count": 1}},
+    ],
+)
+def test_a_rule_can_read_whatever_stands_in_an_account(odd):
+    """Else one account would end every poll of the page that it is on."""
+    conditions = {"statuses_per_day_min": 1, "following_per_follower_min": 1, "username_pattern": "a[0-9]"}
+    rules = ruleset(
+        *(document(id=f"r{number}", account={key: value}) for number, (key, value) in enumerate(conditions.items()))
+    )
+    rules.screen(admin_account({"id": "1", "username": "a", **odd}, NOW), NOW)

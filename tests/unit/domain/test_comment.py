@@ -127,7 +127,17 @@ PERSONAL = [
     "far.example/u/erika",
     "far.example?u=erika",
     "er\u200bika\u202e@mail.example",
+    "WhatsApp+491701234567",
+    "\u7535\u8bdd01701234567\u52a0",
+    "IP203.0.113.77x",
+    "https:/far.example/u/erika",
+    "seehttps://far.example/u/erika",
+    "//far.example/u/erika",
+    "x//far.example/u/erika",
+    "erika@mail.example://far.example",
 ]
+
+
 SECRETS = ("erika", "mustermann", "203.0.113.77", "db8::77", "170", "1234567", "123 456", "pass")
 
 
