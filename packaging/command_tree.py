@@ -65,5 +65,5 @@ def _option(action: argparse.Action) -> Option:
         "|".join(choices) if choices and not action.metavar else value,
         choices,
         (action.help or "") % {"prog": "mastowatch", "default": action.default} if action.help else "",
-        optional=action.nargs == "?",
+        optional=not action.required,
     )

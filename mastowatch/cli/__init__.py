@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mastowatch import __version__, journal
 from mastowatch.errors import ConfigError, MastoWatchError
@@ -89,73 +89,75 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("worker", help="run jobs from the queues", parents=[config, instance])
+    one = _add(commands, "worker", "run jobs from the queues", [config, instance])
     one.add_argument("--queues", metavar="high,default,low", help="queues to serve, most urgent first")
     one.set_defaults(run=_worker)
-    one = commands.add_parser("scheduler", help="put recurring jobs on the queues", parents=[config])
-    one.set_defaults(run=_scheduler)
-    one = commands.add_parser(
-        "stream", help="read the public stream of posts, and hand on those worth a look", parents=[config]
-    )
-    one.set_defaults(run=_stream)
-    one = commands.add_parser("api", help="serve the /jobs API", parents=[config])
-    one.set_defaults(run=_api)
-    one = commands.add_parser("dashboard", help="serve the pages", parents=[config])
-    one.set_defaults(run=_dashboard)
+    _add(commands, "scheduler", "put recurring jobs on the queues", [config]).set_defaults(run=_scheduler)
+    about = "read the public stream of posts, and hand on those worth a look"
+    _add(commands, "stream", about, [config]).set_defaults(run=_stream)
+    _add(commands, "api", "serve the /jobs API, and take in Mastodon's webhooks", [config]).set_defaults(run=_api)
+    about = "serve the pages with queues, jobs, workers and cases"
+    _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
-    about = "show: settings in force; check: whether all is usable; example: a settings file"
-    _add_config(commands.add_parser("config", help=about), [config, instance])
+    _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
+    _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])
 
-    about = "check: read the rules and run their examples; explain, test, try, stats, arm: what they do and have done"
-    _add_rules(commands.add_parser("rules", help=about), [config])
-
-    one = commands.add_parser("panic", help="stop all work at once, or go on", parents=[config])
-    one.add_argument("action", choices=("on", "off", "status"))
+    one = _add(commands, "panic", "stop all work at once, or go on", [config])
+    about = "on: no job does anything from now on; off: work goes on; status: which it is"
+    one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=_panic)
 
-    one = commands.add_parser("forget", help="delete MastoWatch's keys in Redis, and no others", parents=[config])
-    one.add_argument("--yes", action="store_true", help="without asking; else a list is shown, and a terminal asked")
-    about = "even while processes of MastoWatch run, or where a newer version has changed the keys"
+    one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
+    about = "delete without asking; otherwise it shows what it would delete, and asks"
+    one.add_argument("--yes", action="store_true", help=about)
+    about = "delete even while processes of MastoWatch run, or where a newer version has changed the keys"
     one.add_argument("--force", action="store_true", help=about)
     one.set_defaults(run=_forget)
     return parser
 
 
+def _add(
+    actions: argparse._SubParsersAction[Any], name: str, about: str, parents: list[_Parser]
+) -> argparse.ArgumentParser:
+    """Add a command that says in its own help, too, what it is for."""
+    description = f"{about[:1].upper()}{about[1:]}."
+    one: argparse.ArgumentParser = actions.add_parser(name, help=about, description=description, parents=parents)
+    return one
+
+
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     actions = group.add_subparsers(required=True, metavar="ACTION")
-    one = actions.add_parser("show", help="what is in force, and where it came from", parents=parents)
-    one.set_defaults(run=_show)
-    one = actions.add_parser("check", help="whether settings, rules and secrets are usable", parents=parents)
+    _add(actions, "show", "show what is in force, and where it came from", parents).set_defaults(run=_show)
+    one = _add(actions, "check", "tell whether settings, rules and secrets are usable", parents)
     one.add_argument("--quiet", action="store_true", help="say only what is wrong")
     one.set_defaults(run=_check)
-    one = actions.add_parser("example", help="a settings file with every default", parents=parents)
-    one.set_defaults(run=_example)
+    _add(actions, "example", "print a settings file with every default", []).set_defaults(run=_example)
 
 
 def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     actions = group.add_subparsers(required=True, metavar="ACTION")
-    one = actions.add_parser("check", help="read the rules and run their examples", parents=parents)
-    one.add_argument("directory", type=Path, nargs="?", help="instead of RULES_DIR")
-    one.set_defaults(run=_rules)
-    one = actions.add_parser("arm", help="let a rule that was dropped to shadow report again", parents=parents)
-    one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
-    one.set_defaults(run=_rules_arm)
     as_json = _Parser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="for other programs")
-    parents = [*parents, as_json]
-    one = actions.add_parser("explain", help="what a rule asks for, and what it has done", parents=parents)
+    as_json.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    both = [*parents, as_json]
+    one = _add(actions, "check", "read the rules and run their examples", parents)
+    one.add_argument("directory", type=Path, nargs="?", help="directory to read, instead of RULES_DIR")
+    one.set_defaults(run=_rules)
+    one = _add(actions, "explain", "tell in plain words what a rule asks for, and what it has done", both)
     one.add_argument("id", metavar="ID", help="the rule's id")
     one.set_defaults(run=_rules_explain)
-    one = actions.add_parser("test", help="what every rule makes of an account; changes nothing", parents=parents)
+    one = _add(actions, "test", "tell what every rule makes of an account; changes nothing", both)
     one.add_argument("--account", required=True, metavar="ACCT", help="name, or name@its.server")
     one.add_argument("--rule", metavar="ID", help="this rule alone")
     one.set_defaults(run=_rules_test)
-    one = actions.add_parser("try", help="whom a rule would report, of the accounts judged of late", parents=parents)
+    one = _add(actions, "try", "tell whom a rule would report, of the accounts judged of late", both)
     one.add_argument("file", type=Path, metavar="FILE", help="the rule's file, in RULES_DIR or elsewhere")
     one.add_argument("--since", default="7d", metavar="TIME", help="how far back, like 12h; 7d if not given")
     one.set_defaults(run=_rules_try)
-    one = actions.add_parser("stats", help="hits, reports, and what moderators made of them", parents=parents)
+    one = _add(actions, "stats", "list hits, reports, and what moderators made of them", both)
     one.set_defaults(run=_rules_stats)
+    one = _add(actions, "arm", "let a rule that was dropped to shadow report again", parents)
+    one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
+    one.set_defaults(run=_rules_arm)
 
 
 def _load(sources: Sources) -> Loaded:

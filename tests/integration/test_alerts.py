@@ -170,15 +170,18 @@ def test_the_command_line_rearms(redis, redis_server):
         held.hold(scope, "7", START)
     held.hold("rate", "8", START)
     done = shell("mastowatch rules arm casino", REDIS_URL=redis_server)
-    assert (done.returncode, done.stdout) == (0, "re-armed: casino; held back and judged again now: 1 account\n")
+    armed, paused = done.stdout.splitlines()
+    assert (done.returncode, armed) == (0, "re-armed: casino; held back and judged again now: 1 account")
+    assert paused == "all reporting is paused, so nothing is filed; `mastowatch rules arm all` ends that"
     assert done.stderr == ""
     assert set(switches.shadowed()) == {"rate"}
     done = shell("mastowatch rules arm casino", REDIS_URL=redis_server)
-    assert (done.returncode, "casino is not dropped" in done.stdout) == (1, True)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "casino is not dropped; dropped are: rate")
     done = shell("mastowatch rules arm all", REDIS_URL=redis_server)
     assert done.stdout == "re-armed: rate, all reporting; held back and judged again now: 3 accounts\n"
     assert world.queued() == {"7", "8"}
     assert shell("mastowatch rules arm all", REDIS_URL=redis_server).stdout == "nothing is dropped\n"
+    assert shell("mastowatch rules arm rate", REDIS_URL=redis_server).stdout == "rate is not dropped; no rule is\n"
     assert "command line" in world.context.audit.recent(1)[0].why
     away = shell("mastowatch rules arm all", REDIS_URL="redis://127.0.0.1:1/1")
     assert (away.returncode, "try again" in away.stderr) == (1, True)

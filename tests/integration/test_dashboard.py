@@ -126,6 +126,17 @@ def test_a_case_shows_its_sum_rule_by_rule_and_leads_to_mastodon(client: httpx.C
     assert "https://mastodon.example/admin/accounts/42" in page
 
 
+def test_a_case_below_both_thresholds_is_not_called_watched(client: httpx.Client, view: View):
+    fill(view)
+    reasons = (CaseReason("r1", "In shadow", 6.0, True, "x"),)
+    case = Case("42", "a@b", "", "none", 0.5, 6.0, "watched", "", time.time(), reasons)
+    view.cases.put(case)
+    for path in ("/cases", "/cases/42"):
+        assert '<span class="badge is-noted">noted</span>' in client.get(path).text
+    view.cases.put(replace(case, level="watch", score=2.0))
+    assert '<span class="badge is-watched">watched</span>' in client.get("/cases/42").text
+
+
 def test_a_case_that_has_grown_tells_what_came_later_and_what_is_gone(client: httpx.Client, view: View):
     fill(view)
     reasons = (

@@ -9,13 +9,15 @@ from typing import Literal
 from mastowatch.jobs.alerts import describe, to_go_on
 from mastowatch.jobs.recurrence import RecurringRow
 from mastowatch.jobs.workforce import WorkerRow
-from mastowatch.ports.types import Dropped
+from mastowatch.ports.types import EVERY_RULE, Dropped
 from mastowatch.reliable.facts import QueueFacts
 
 # A job of ours takes seconds; one that has waited this long shows that work comes in faster than it is done.
 BEHIND_S = 120.0
 # A scheduler acts within a second of the due time, a standby takes over within four.
 OVERDUE_S = 30.0
+# A wave trips many rules at once; a line for each would push everything else off the page.
+TOLD_ONE_BY_ONE = 3
 
 
 Rehearsing = Literal["on", "off", "mixed"]
@@ -23,13 +25,17 @@ Rehearsing = Literal["on", "off", "mixed"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``bad``: work is not done. ``note``: worth a look. ``command`` is what to type, ``link`` where to look."""
+    """``bad``: work is not done. ``note``: worth a look. ``command`` is what to type, ``link`` where to look.
+
+    ``todo`` is the text of the link, if there is one; ``then`` follows it.
+    """
 
     level: Literal["bad", "note"]
     what: str
     todo: str
     command: str = ""
     link: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,20 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
 
 
 def _dropped(facts: Facts) -> Iterator[Finding]:
-    for one in facts.dropped:
-        yield Finding("bad", describe(one), "Look at its cases; to go on:", to_go_on(one), link="/cases")
+    paused = [one for one in facts.dropped if one.rule_id == EVERY_RULE]
+    rules = [one for one in facts.dropped if one.rule_id != EVERY_RULE]
+    if len(rules) <= TOLD_ONE_BY_ONE:
+        yield from (_drop(describe(one), to_go_on(one)) for one in (*paused, *rules))
+        return
+    yield from (_drop(describe(one), to_go_on(one)) for one in paused)
+    names = ", ".join(sorted(one.rule_id for one in rules))
+    last = max(rules, key=lambda one: one.at)
+    what = f"{len(rules)} rules were dropped to shadow: {names}. The latest, {last.rule_id}: {last.why}."
+    yield _drop(what, "mastowatch rules arm RULE")
+
+
+def _drop(what: str, command: str) -> Finding:
+    return Finding("bad", what, "Look at the latest cases", command, "/cases", "; if they are right, go on:")
 
 
 def _unmanned(facts: Facts) -> Iterator[Finding]:

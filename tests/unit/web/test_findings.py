@@ -83,3 +83,13 @@ def test_puts_what_is_bad_before_what_is_worth_a_note():
 )
 def test_whether_it_rehearses_is_what_the_workers_say(known, default, told):
     assert rehearsing([rehearsing_worker(one) for one in known], default=default) == told
+
+
+def test_a_wave_that_drops_many_rules_is_one_thing_and_names_them_all():
+    dropped = [Dropped("*", "60 reports", "breaker", NOW)]
+    dropped += [Dropped(f"rule-{one}", f"{one} reports", "breaker", NOW - one) for one in range(4)]
+    paused, rules = find(replace(WELL, dropped=dropped))
+    assert (paused.what, paused.command) == ("All reporting is paused: 60 reports.", "mastowatch rules arm all")
+    assert rules.what.startswith("4 rules were dropped to shadow: rule-0, rule-1, rule-2, rule-3.")
+    assert rules.what.endswith("The latest, rule-0: 0 reports.")
+    assert len(find(replace(WELL, dropped=dropped[:4]))) == 4
