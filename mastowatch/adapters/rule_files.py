@@ -118,7 +118,9 @@ def _bytes(path: Path, name: str, largest: int, hint: str) -> bytes:
             raw = file.read(largest + 1) or b""
     except OSError as error:
         problem = f"can't be read: {error.strerror}"
-        raise RuleError(name, "", problem, "the user that runs MastoWatch must be able to read it") from error
+        missing = isinstance(error, FileNotFoundError)
+        todo = "is the path right?" if missing else "the user that runs MastoWatch must be able to read it"
+        raise RuleError(name, "", problem, todo) from error
     if len(raw) > largest:
         raise RuleError(name, "", f"is larger than {largest} bytes", hint)
     return raw

@@ -85,4 +85,6 @@ def _outcome(outcome: CaseOutcome) -> CaseOutcome:
 
 
 def _why(previous: Case, case: Case) -> str:
-    return f"{case.why}; report {previous.report_id} was filed before" if case.outcome != "filed" else case.why
+    if case.outcome == "filed":
+        return case.why
+    return f"report {previous.report_id} was filed before; now: {case.why}"

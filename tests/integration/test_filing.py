@@ -63,7 +63,7 @@ def test_an_account_that_is_spared_from_now_on_keeps_its_report_in_its_case(worl
     world.context = replace(world.context, settings=Settings(**{**world.context.settings.model_dump(), **settings}))
     world.judge()
     assert (world.case.outcome, world.case.report_id, world.case.reported) == (outcome, "1", ("airdrop",))
-    assert world.case.why.endswith("; report 1 was filed before")
+    assert world.case.why.startswith("report 1 was filed before; now: ")
 
 
 def test_a_case_names_the_posts_of_its_report_and_the_newest_that_came_later(world):

@@ -320,7 +320,7 @@ def test_what_is_wrong_with_a_trial_is_told(shell, change, words, complaint):
 def test_a_file_that_is_not_there_is_told(shell):
     done = shell("try", "nowhere.toml")
     assert done.returncode == 1
-    assert done.stderr.startswith("nowhere.toml: can't be read: No such file")
+    assert done.stderr == "nowhere.toml: can't be read: No such file or directory (is the path right?)\n"
 
 
 def test_stats_tell_each_rule_with_the_most_hits_first(shell, redis):
