@@ -116,7 +116,7 @@ def fill_as_others_do(redis: Redis) -> None:
         {"stat:processed": 1, "mastowatch": "x", "mastowatchdog:1": "x", "rq": "x", "rq:": "x", "masto:rq:job:1": 1}
     )
     redis.set("rq:job:no-hash", "x")
-    for key in redis.keys():
+    for key in redis.scan_iter():
         if 0 < redis.ttl(key) < 3600:  # locks and births of a minute, which a slow test would see run out
             redis.expire(key, 3600)
 
