@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from datetime import UTC, datetime
 
 from mastowatch import metrics
@@ -20,19 +19,14 @@ def send_due(context: Context) -> int:
     """Send the alerts that are due and return how many went out; raises AlertNotSent, and the rest stays due."""
     if context.alerts is None:
         return 0
-    owner = uuid.uuid4().hex
-    if not context.locks.acquire("alerts", owner, _LOCK_S):
-        return 0
-    try:
-        due = context.rule_switches.untold()
+    with context.alone("alerts", _LOCK_S) as alone:
+        due = context.rule_switches.untold() if alone else ()
         for one in due:
             context.alerts.send(_alert(one, context.settings.instance_base))
             context.rule_switches.told(one)
             context.tally.add(metrics.ALERTS_SENT)
             event(log, logging.INFO, "alert_sent", rule_id=one.rule_id)
         return len(due)
-    finally:
-        context.locks.release("alerts", owner)
 
 
 def describe(dropped: Dropped) -> str:
@@ -42,12 +36,13 @@ def describe(dropped: Dropped) -> str:
     return f"The rule {dropped.rule_id} was dropped to shadow: {dropped.why}."
 
 
-def to_go_on(dropped: Dropped) -> str:
+def to_go_on(rule_id: str) -> str:
     """Return the command that re-arms it."""
-    return f"mastowatch rules arm {'all' if dropped.rule_id == EVERY_RULE else dropped.rule_id}"
+    return f"mastowatch rules arm {'all' if rule_id == EVERY_RULE else rule_id}"
 
 
 def _alert(dropped: Dropped, instance: str) -> Alert:
+    todo = f"To go on, once you have looked: {to_go_on(dropped.rule_id)}"
     return Alert(
         event="reporting_paused" if dropped.rule_id == EVERY_RULE else "rule_dropped",
         rule_id=dropped.rule_id,
@@ -55,5 +50,5 @@ def _alert(dropped: Dropped, instance: str) -> Alert:
         why=dropped.why,
         at=datetime.fromtimestamp(dropped.at, UTC).isoformat(timespec="seconds"),
         instance=instance,
-        text=f"MastoWatch ({instance}): {describe(dropped)} To go on, once you have looked: {to_go_on(dropped)}",
+        text=f"MastoWatch ({instance}): {describe(dropped)} {todo}",
     )

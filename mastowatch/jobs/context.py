@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -113,6 +114,18 @@ class Context:
             str(chosen.exempt_followed_locally),
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+    @contextmanager
+    def alone(self, name: str, ttl_s: float) -> Iterator[bool]:
+        """Hold the lock ``name`` for a block, ``ttl_s`` seconds at most; yields False where somebody else holds it."""
+        owner = uuid.uuid4().hex
+        if not self.locks.acquire(name, owner, ttl_s):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self.locks.release(name, owner)
 
     def ensure_running(self) -> None:
         """Raise Stopped while the panic stop is on, or can't be read: stop is the safe answer."""

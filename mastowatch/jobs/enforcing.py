@@ -11,7 +11,6 @@ a few minutes, by the recurring one. See docs/explanation/enforcement.md.
 from __future__ import annotations
 
 import logging
-import uuid
 from dataclasses import replace
 
 from mastowatch import metrics
@@ -88,14 +87,9 @@ def undo_expired(context: Context) -> int:
 
 def _alone(context: Context, account_id: str) -> bool:
     """Look at one account's action while nobody judges it; one that is being judged has its turn at the next run."""
-    owner = uuid.uuid4().hex
-    if not context.locks.acquire(f"account:{account_id}", owner, _LOCK_S):
-        return False
-    try:
-        action = context.actions.get(account_id)
+    with context.alone(f"account:{account_id}", _LOCK_S) as alone:
+        action = context.actions.get(account_id) if alone else None
         return action is not None and not action.ended and _attend(context, action)
-    finally:
-        context.locks.release(f"account:{account_id}", owner)
 
 
 def _attend(context: Context, action: AccountAction) -> bool:

@@ -16,6 +16,7 @@ from mastowatch.domain import breaker, policy
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.verdict import Verdict
 from mastowatch.errors import MastodonNotFound, ReportingPaused, RuleDropped, StoreUnavailable, Uncountable
+from mastowatch.jobs.alerts import to_go_on
 from mastowatch.jobs.context import Context
 from mastowatch.logs import event
 from mastowatch.ports.types import EVERY_RULE, Account, AuditEntry, Dropped, DroppedBy, Full, Quota
@@ -98,7 +99,6 @@ def drop(context: Context, rule_id: str, why: str, by: DroppedBy) -> bool:
     if not context.rule_switches.drop(rule_id, why, by, now):
         return False
     everything = rule_id == EVERY_RULE
-    todo = f"mastowatch rules arm {'all' if everything else rule_id}"
     event(
         log,
         logging.WARNING,
@@ -106,7 +106,7 @@ def drop(context: Context, rule_id: str, why: str, by: DroppedBy) -> bool:
         rule_id=rule_id,
         by=by,
         why=why,
-        to_go_on=todo,
+        to_go_on=to_go_on(rule_id),
     )
     context.tally.add(metrics.RULES_DROPPED)
     context.audit.add(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,14 +29,10 @@ def judge(context: Context, account_id: str, *extra: Status, act: Act = reportin
     ``act`` carries the decision out, and returns the case.
     """
     context.ensure_running()
-    owner = uuid.uuid4().hex
-    ttl_s = TASKS["analyze_and_maybe_report"].timeout_s + 10
-    if not context.locks.acquire(f"account:{account_id}", owner, ttl_s):
-        raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)
-    try:
+    with context.alone(f"account:{account_id}", TASKS["analyze_and_maybe_report"].timeout_s + 10) as alone:
+        if not alone:
+            raise AccountBusy(f"another worker judges account {account_id}", context.clock() + _BUSY_S)
         return _judge_alone(context, account_id, extra, act)
-    finally:
-        context.locks.release(f"account:{account_id}", owner)
 
 
 def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], act: Act) -> Result:
