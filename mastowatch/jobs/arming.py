@@ -78,8 +78,6 @@ def _release(where: Where, scope: str) -> int:
     """Queue the judgement of each account held; forgotten only once it is queued. How many were."""
     held = where.held.waiting(scope)
     for account_id, held_at in held.items():
-        # One that is being judged right now may have been kept back once more: it gets another job, which waits.
-        if not where.jobs.analyze(account_id):
-            where.jobs.submit("judge_again", {"account_id": account_id})
+        where.jobs.analyze_again(account_id)
         where.held.release(scope, account_id, held_at)
     return len(held)

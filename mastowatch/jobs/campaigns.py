@@ -37,6 +37,4 @@ def note(
 
 def _queue(context: Context, account_ids: Iterable[str]) -> None:
     for account_id in account_ids:
-        # One that is being judged right now may have counted a moment too early: it gets another job, which waits.
-        if not context.jobs.analyze(account_id):
-            context.jobs.submit("judge_again", {"account_id": account_id})
+        context.jobs.analyze_again(account_id)

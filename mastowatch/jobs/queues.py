@@ -108,7 +108,9 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
-        TaskSpec("judge_again", DEFAULT, 120, "Judge one account again, as part of a campaign.", ("account_id",)),
+        TaskSpec(
+            "judge_again", DEFAULT, 120, "Judge one account again, after the judgement that runs.", ("account_id",)
+        ),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
         TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
         TaskSpec("read_report_outcomes", LOW, 300, "Read what moderators made of the reports."),
@@ -171,6 +173,14 @@ class Jobs:
     def analyze(self, account_id: str) -> bool:
         """Queue the judgement of an account; False if it is queued already."""
         return self.submit("analyze_and_maybe_report", {"account_id": account_id}) is not None
+
+    def analyze_again(self, account_id: str) -> None:
+        """Queue the judgement of an account, also of one that is being judged right now, maybe a moment too early.
+
+        That one gets another job, which waits for the first.
+        """
+        if not self.analyze(account_id):
+            self.submit("judge_again", {"account_id": account_id})
 
     def facts(self, now: float) -> list[QueueFacts]:
         """Return how the queues stand; ``now`` is epoch seconds."""

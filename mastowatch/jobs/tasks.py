@@ -88,7 +88,7 @@ def analyze_and_maybe_report(account_id: str) -> Result:
 
 @_may_wait
 def judge_again(account_id: str) -> Result:
-    """Judge an account that was found to be part of a campaign while it was being judged."""
+    """Judge an account that was being judged when a campaign was found, or a rule re-armed, that concerns it."""
     return judging.judge(contexts.current(), account_id)
 
 
