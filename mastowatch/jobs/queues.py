@@ -108,9 +108,7 @@ TASKS: Mapping[str, TaskSpec] = {
             "Judge one account and report it if it deserves it.",
             ("account_id",),
         ),
-        TaskSpec(
-            "judge_again", DEFAULT, 120, "Judge one account again, after the judgement that runs.", ("account_id",)
-        ),
+        TaskSpec("judge_again", DEFAULT, 120, "Judge an account again, after what runs.", ("account_id",)),
         TaskSpec("process_new_status", HIGH, 120, "Judge the author of one new post.", ("status_id",)),
         TaskSpec("annotate_report", HIGH, 120, "Add a verdict to the case of a reported account.", ("report_id",)),
         TaskSpec("read_report_outcomes", LOW, 300, "Read what moderators made of the reports."),

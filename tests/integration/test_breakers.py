@@ -143,10 +143,10 @@ def test_a_death_while_arming_loses_no_account(redis):
     ids = [spammer(server, number) for number in range(1, 4)]
     world = guarded(redis, server, rule("airdrop", 6.0), reports_per_hour=1)
     outcomes(world, ids)
-    queue = world.context.jobs.analyze
+    queue = world.context.jobs.analyze_again
 
     class Dies:
-        def analyze(self, account_id):
+        def analyze_again(self, account_id):
             if account_id == "3":
                 raise Killed
             return queue(account_id)
