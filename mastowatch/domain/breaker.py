@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mastowatch.domain.limits import Limits
-from mastowatch.domain.verdict import Verdict
 from mastowatch.ports.types import EVERY_RULE, Full, Quota
 
 
@@ -33,11 +32,6 @@ def quotas(rules: Iterable[tuple[str, Limits]], defaults: Defaults) -> tuple[Quo
         for rule_id, limits in rules
     )
     return (Quota(EVERY_RULE, defaults.all_per_hour, defaults.all_per_day), *of_rules)
-
-
-def counting(verdict: Verdict) -> tuple[str, ...]:
-    """Return the ids of the rules whose weights make up the score."""
-    return tuple(reason.rule_id for reason in verdict.reasons if not reason.shadow)
 
 
 def why(full: Full) -> str:
