@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mastowatch.domain.limits import Limits
+from mastowatch.domain.wording import count
 from mastowatch.ports.types import EVERY_RULE, Full, Quota
 
 
@@ -36,5 +37,5 @@ def quotas(rules: Iterable[tuple[str, Limits]], defaults: Defaults) -> tuple[Quo
 
 def why(full: Full) -> str:
     """Return why the breaker tripped, for people."""
-    reports = "1 report" if full.limit == 1 else f"{full.limit} reports"
-    return f"{reports} within {'an hour' if full.window == 'hour' else '24 hours'}, and another one was due"
+    window = "an hour" if full.window == "hour" else "24 hours"
+    return f"{count(full.limit, 'report')} within {window}, and another one was due"

@@ -353,7 +353,7 @@ def _of_campaign(hit: _Hit, accounts_min: int, seen: _Seen) -> _Hit | None:
     """Return the hit with what enough accounts have in common, and the posts that show it; None without any."""
     account_id = seen.profile.account.id
     counted = [
-        (one, campaign.members(one, account_id, seen.campaigns))
+        (one, campaign.members(one.sighting, account_id, seen.campaigns))
         for one in campaign.shown(hit.active.rule, seen.profile, hit.posts, seen.now)
     ]
     shared = sorted((pair for pair in counted if pair[1] >= accounts_min), key=lambda pair: pair[1], reverse=True)
