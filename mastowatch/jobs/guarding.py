@@ -36,7 +36,7 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
 
     Asked only right before a report, as it costs a request.
     """
-    if not (policy.followed_locally(decision) and context.settings.exempt_followed_locally):
+    if not (policy.followers_matter(decision) and context.settings.exempt_followed_locally):
         return decision
     try:
         followed = context.mastodon("judge").followed_locally(account.id)
