@@ -56,7 +56,7 @@ def _of(look: Callable[[], object]) -> list[str]:
 
 def _secret(loaded: Loaded, name: str) -> tuple[list[str], list[str]]:
     """Return what is wrong with a secret, or where it is hidden from this user."""
-    at_home = loaded.without_unit
+    at_home = loaded.of_this_machine
     loaded = replace(loaded, credentials=CREDENTIALS) if at_home else loaded
     try:
         value = loaded.secret(name)

@@ -36,7 +36,7 @@ def with_secrets(loaded: Loaded) -> Loaded:
 
     Raises ConfigError where they are hidden from this user.
     """
-    if not loaded.without_unit:
+    if not loaded.of_this_machine:
         return loaded
     try:
         (CREDENTIALS / "access_token").is_file()

@@ -68,8 +68,8 @@ class Loaded:
     sources: Sources = field(default_factory=Sources)
 
     @property
-    def without_unit(self) -> bool:
-        """Whether these are the settings of this machine, read by a command: only a unit is handed credentials."""
+    def of_this_machine(self) -> bool:
+        """Whether they are the units' own, but read by a command, which is handed no credentials."""
         return self.credentials is None and (self.sources.file or DEFAULT_FILE) == DEFAULT_FILE
 
     def secret(self, name: str) -> str | None:
