@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mastowatch import journal
 from mastowatch.config import Loaded, Sources
-from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, SECRETS, examine
+from mastowatch.config.loading import CREDENTIALS, SECRETS, examine
 from mastowatch.errors import ConfigError, MastoWatchError, RuleErrors
 from mastowatch.jobs.context import alerts, check_instance, load_rules
 
@@ -56,7 +56,7 @@ def _of(look: Callable[[], object]) -> list[str]:
 
 def _secret(loaded: Loaded, name: str) -> tuple[list[str], list[str]]:
     """Return what is wrong with a secret, or where it is hidden from this user."""
-    at_home = loaded.credentials is None and (loaded.sources.file or DEFAULT_FILE) == DEFAULT_FILE
+    at_home = loaded.of_this_machine
     loaded = replace(loaded, credentials=CREDENTIALS) if at_home else loaded
     try:
         value = loaded.secret(name)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from mastowatch.config import Loaded
+from mastowatch.domain.wording import count
 from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.jobs.arming import ALL, Armed, arm
 from mastowatch.jobs.context import connect, ensure_layout, view
@@ -43,5 +44,4 @@ def told(armed: Armed, which: str, left: Sequence[str]) -> str:
         what = f"{which} is not dropped; " + (f"dropped are: {', '.join(left)}" if left else "no rule is")
     if not armed.queued:
         return what
-    accounts = "1 account" if armed.queued == 1 else f"{armed.queued} accounts"
-    return f"{what}; held back and judged again now: {accounts}"
+    return f"{what}; held back and judged again now: {count(armed.queued, 'account')}"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mastowatch.config import Loaded
-from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE
+from mastowatch.config.loading import CREDENTIALS
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleErrors
 from mastowatch.jobs.context import load_rules
@@ -36,8 +36,7 @@ def with_secrets(loaded: Loaded) -> Loaded:
 
     Raises ConfigError where they are hidden from this user.
     """
-    at_home = loaded.credentials is None and (loaded.sources.file or DEFAULT_FILE) == DEFAULT_FILE
-    if not at_home:
+    if not loaded.of_this_machine:
         return loaded
     try:
         (CREDENTIALS / "access_token").is_file()

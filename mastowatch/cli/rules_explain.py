@@ -81,9 +81,9 @@ def _lines(rule: Rule, record: RuleRecord | None, dropped: Dropped | None, setti
     yield from _section("It hits an account that", _profile(rule))
     yield from _section(
         "with posts, each of which" if _profile(rule) else "It hits an account with posts, each of which",
-        [one for one in _posts(rule) if one.key.rpartition(".")[2] not in wording.GROUP_WORDS],
+        wording.status_said(rule.status),
     )
-    yield from _section("and", [one for one in _posts(rule) if one.key.rpartition(".")[2] in wording.GROUP_WORDS])
+    yield from _section("and", wording.group_said(rule))
     yield from _section("and", _crowd(rule))
     yield from _section("It spares", _spared(rule))
     yield ""

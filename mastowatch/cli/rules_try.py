@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from mastowatch.cli.rules_common import moment, print_json, tell_faults, with_secrets
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain import reading
+from mastowatch.domain.composites import with_parts
 from mastowatch.domain.policy import decide
 from mastowatch.domain.rule import Rule, examine
 from mastowatch.domain.ruleset import RuleSet, parse_all
@@ -40,7 +41,7 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
         rule.id,
         _judge(loaded.settings, in_force, shadowed),
         _judge(loaded.settings, [*others, tried], shadowed),
-        _judge(loaded.settings, _closure(tried, others), shadowed),
+        _judge(loaded.settings, with_parts(tried, {one.id: one for one in others}), shadowed),
         _spares(loaded.settings),
         time.process_time,  # what else the machine does is no cost of the rule
     )
@@ -79,19 +80,7 @@ def _judge(settings: Settings, rules: list[Rule], shadowed: tuple[str, ...]) -> 
     return Judge(RuleSet(rules), fresh_campaigns(), *thresholds, shadowed)
 
 
-def _closure(rule: Rule, others: list[Rule]) -> list[Rule]:
-    """Return the rule with all that it looks at."""
-    by_id = {one.id: one for one in others}
-    found, waiting = {rule.id: rule}, [rule]
-    while waiting:
-        for part in waiting.pop().parts:
-            if part in by_id and part not in found:
-                found[part] = by_id[part]
-                waiting.append(by_id[part])
-    return list(found.values())
-
-
-def _spares(settings: Settings) -> Any:  # noqa: ANN401 -- a function of account and verdict
+def _spares(settings: Settings) -> Callable[[Account, Verdict], bool]:
     def spares(account: Account, verdict: Verdict) -> bool:
         decision = decide(
             replace(verdict, level="report"),

@@ -67,6 +67,11 @@ class Loaded:
     credentials: Path | None = None
     sources: Sources = field(default_factory=Sources)
 
+    @property
+    def of_this_machine(self) -> bool:
+        """Whether they are the units' own, but read by a command, which is handed no credentials."""
+        return self.credentials is None and (self.sources.file or DEFAULT_FILE) == DEFAULT_FILE
+
     def secret(self, name: str) -> str | None:
         """Return the secret called ``name`` without surrounding blanks, or None where none is set up.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mastowatch.domain.limits import Limits
-from mastowatch.domain.verdict import Verdict
+from mastowatch.domain.wording import count
 from mastowatch.ports.types import EVERY_RULE, Full, Quota
 
 
@@ -35,12 +35,7 @@ def quotas(rules: Iterable[tuple[str, Limits]], defaults: Defaults) -> tuple[Quo
     return (Quota(EVERY_RULE, defaults.all_per_hour, defaults.all_per_day), *of_rules)
 
 
-def counting(verdict: Verdict) -> tuple[str, ...]:
-    """Return the ids of the rules whose weights make up the score."""
-    return tuple(reason.rule_id for reason in verdict.reasons if not reason.shadow)
-
-
 def why(full: Full) -> str:
     """Return why the breaker tripped, for people."""
-    reports = "1 report" if full.limit == 1 else f"{full.limit} reports"
-    return f"{reports} within {'an hour' if full.window == 'hour' else '24 hours'}, and another one was due"
+    window = "an hour" if full.window == "hour" else "24 hours"
+    return f"{count(full.limit, 'report')} within {window}, and another one was due"

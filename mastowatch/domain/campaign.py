@@ -53,9 +53,9 @@ def shown(rule: Rule, seen: Profile, posts: Sequence[Post], now: datetime) -> li
     return list(found.values())
 
 
-def members(one: Shown, account_id: str, campaigns: Campaigns) -> int:
+def members(sighting: Sighting, account_id: str, campaigns: Campaigns) -> int:
     """Return how many accounts show it, this one included."""
-    return len({account_id, *campaigns.get(one.sighting, ())})
+    return len({account_id, *campaigns.get(sighting, ())})
 
 
 def is_picture(blurhash: str) -> bool:

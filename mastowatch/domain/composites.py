@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mastowatch.domain.rule import Rule
 from mastowatch.errors import RuleError
@@ -32,6 +32,16 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
                 rule = path.pop()
                 ordered[rule.id] = rule
     return list(ordered.values())
+
+
+def with_parts(rule: Rule, by_id: Mapping[str, Rule]) -> list[Rule]:
+    """Return the rule, and after it all that it looks at, and they, as far as ``by_id`` has them; each once."""
+    found, waiting = {rule.id: rule}, [rule]
+    while waiting:
+        fresh = [by_id[one] for one in waiting.pop().parts if one in by_id and one not in found]
+        found.update((one.id, one) for one in fresh)
+        waiting += fresh
+    return list(found.values())
 
 
 def independent_of(rules: Sequence[Rule], broken: Collection[str]) -> list[Rule]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import get_args
 
-from mastowatch.domain.breaker import counting
 from mastowatch.domain.evidence import age
 from mastowatch.domain.rule import Rule
 from mastowatch.domain.verdict import Verdict
@@ -37,7 +36,7 @@ class Wanted:
 
 def wanted(verdict: Verdict, rules: Iterable[Rule]) -> Wanted | None:
     """Return the strongest measure that the rules of the score ask for, for the longest time; None for none."""
-    hit = set(counting(verdict))
+    hit = set(verdict.counting_rules)
     asked = [
         Wanted(rule.action, rule.expires, rule.id)
         for rule in rules

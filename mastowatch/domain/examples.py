@@ -121,12 +121,6 @@ def build(example: Example, *, file: str, table: str) -> tuple[Account, tuple[St
     return account, statuses
 
 
-def crowd(example: Example) -> int:
-    """Return how many accounts have in common what the example shows, itself included."""
-    count = example.get("campaign_accounts", 1)
-    return count if isinstance(count, int) else 1
-
-
 def _built(reader: Reader, given: Mapping[str, Any]) -> tuple[Account, tuple[Status, ...]]:
     listed, repeat = given.get("posts", []), given.get("repeat", 1)
     if len(listed) * repeat > POSTS_MAX:
@@ -143,11 +137,12 @@ def _numbered(rule: Rule) -> list[tuple[Kind, int, Example]]:
 
 def _failures(rule: Rule, kind: Kind, number: int, example: Example, hits: Hits) -> list[ExampleFailure]:
     reader = Reader(rule.file, f"examples.{kind}[{number}]", example)
-    account, statuses = _built(reader, reader.read(EXAMPLE_KEYS))
+    given = reader.read(EXAMPLE_KEYS)
+    account, statuses = _built(reader, given)
     if reader.faults:
         problems = dict.fromkeys(f"{one.key.removeprefix(reader.table + '.')}: {one.problem}" for one in reader.faults)
         return [ExampleFailure(rule, kind, number, problem) for problem in problems]
-    if hits(rule, account, statuses, NOW, crowd(example)) == (kind == "match"):
+    if hits(rule, account, statuses, NOW, given.get("campaign_accounts", 1)) == (kind == "match"):
         return []
     return [ExampleFailure(rule, kind, number)]
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from mastowatch.domain import counting, facts_told, wording
-from mastowatch.domain.campaign import Campaigns
+from mastowatch.domain.campaign import Campaigns, members
 from mastowatch.domain.conditions import Compiled, compile_account, compile_status
 from mastowatch.domain.facts import Post, Profile, read_posts
 from mastowatch.domain.matcher import Matcher
@@ -239,7 +239,7 @@ def _of_campaign(
 ) -> Iterable[Condition]:
     for said in wording.campaign_said(rule.campaign):
         own = [one for one in sightings if one.rule_id == rule.id]
-        sizes = {one: len({account.id, *campaigns.get(one, ())}) for one in own}
+        sizes = {one: members(one, account.id, campaigns) for one in own}
         largest = max(sizes, key=lambda one: sizes[one], default=None)
         if largest is None or rule.campaign is None:
             yield Condition(

@@ -166,11 +166,11 @@ class _Reader:
     def _escape(self) -> _Info:
         char = self._text[self._at + 1 : self._at + 2]
         self._at += 2
-        if char in _EDGE_ESCAPE and char:
+        if char in _EDGE_ESCAPE:
             return _NOTHING
-        if char in _ANY_ESCAPE and char:
+        if char in _ANY_ESCAPE:
             return _ANYTHING
-        if char in _ESCAPED and char:
+        if char in _ESCAPED:
             return _Info(frozenset({char}))
         raise _NotUnderstood
 

@@ -48,7 +48,7 @@ def decide(
     return Decision("report", "the score reached the threshold for a report")
 
 
-def followed_locally(decision: Decision) -> bool:
+def followers_matter(decision: Decision) -> bool:
     """Return whether it makes a difference that people of this server follow the account: it costs a request."""
     return decision.action in ("rehearse", "report")
 

@@ -104,6 +104,7 @@ class RuleSet:
         self.matcher.compile()
         self.digest = hashlib.sha256("\n".join(map(repr, self.rules)).encode()).hexdigest()[:12]
         self._active = {one.rule.id: one for one in active}
+        self._by_id = {one.rule.id: one.rule for one in active}
         self._last: _Reading | None = None
         simple = [one for one in active if not one.rule.parts]
         self._composites = [self._active[rule.id] for rule in composites.in_order([one.rule for one in active])]
@@ -228,7 +229,7 @@ class RuleSet:
 
     def _hits(self, rule: Rule, account: Account, statuses: Sequence[Status], now: datetime, accounts: int) -> bool:
         """Tell whether one rule hits, in an example; only this one and its parts are asked."""
-        wanted = [self._active[one] for one in self._closure(rule)]
+        wanted = [self._active[one.id] for one in composites.with_parts(rule, self._by_id)]
         seen = self._read(account, statuses, now)
         if accounts > 1:
             others = tuple(f"other{number}" for number in range(1, accounts))
@@ -237,16 +238,6 @@ class RuleSet:
             return _hit(wanted[0], seen) is not None
         simple = [one for one in wanted if not one.rule.parts]
         return rule.id in self._evaluated(seen, simple, [one for one in self._composites if one in wanted])
-
-    def _closure(self, rule: Rule) -> list[str]:
-        """Return the ids of a rule and of all that it looks at, and they."""
-        ids = {rule.id: None}
-        waiting = [rule]
-        while waiting:
-            fresh = [one for one in waiting.pop().parts if one not in ids]
-            ids.update(dict.fromkeys(fresh))
-            waiting += [self._active[one].rule for one in fresh]
-        return list(ids)
 
     def _shown(self, seen: _Seen, rules: Iterable[_Active]) -> Iterator[Shown]:
         for one in rules:
@@ -362,7 +353,7 @@ def _of_campaign(hit: _Hit, accounts_min: int, seen: _Seen) -> _Hit | None:
     """Return the hit with what enough accounts have in common, and the posts that show it; None without any."""
     account_id = seen.profile.account.id
     counted = [
-        (one, campaign.members(one, account_id, seen.campaigns))
+        (one, campaign.members(one.sighting, account_id, seen.campaigns))
         for one in campaign.shown(hit.active.rule, seen.profile, hit.posts, seen.now)
     ]
     shared = sorted((pair for pair in counted if pair[1] >= accounts_min), key=lambda pair: pair[1], reverse=True)

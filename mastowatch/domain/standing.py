@@ -63,11 +63,6 @@ def rules_in(comment: str) -> tuple[tuple[str, ...], bool]:
     return tuple(_RULE.findall(comment)), _MORE.search(comment) is None
 
 
-def counting_rules(verdict: Verdict) -> tuple[str, ...]:
-    """Return the ids of the rules that make up the score."""
-    return tuple(reason.rule_id for reason in verdict.reasons if not reason.shadow)
-
-
 def news(
     verdict: Verdict,
     statuses: Sequence[Status],
@@ -82,7 +77,7 @@ def news(
     """
     made = {status.id: status.created_at for status in statuses}
     newer = (one for one in verdict.status_ids if one in made and made[one] > since and one not in status_ids)
-    unknown = () if rules is None else (one for one in counting_rules(verdict) if one not in rules)
+    unknown = () if rules is None else (one for one in verdict.counting_rules if one not in rules)
     return News(tuple(unknown), tuple(newer))
 
 

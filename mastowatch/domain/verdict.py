@@ -35,6 +35,11 @@ class Verdict:
     rule_ids: tuple[str, ...] = ()
     forward: bool = False
 
+    @property
+    def counting_rules(self) -> tuple[str, ...]:
+        """The ids of the rules whose weights make up the score."""
+        return tuple(reason.rule_id for reason in self.reasons if not reason.shadow)
+
 
 def level_of(score: float, *, watch_at: float, report_at: float) -> Level:
     """Return the level that ``score`` reaches."""

@@ -200,7 +200,7 @@ def _next(work: _Work) -> Claim:
         changed_at=now,
         owner=uuid.uuid4().hex,
         generation=generation,
-        rules=standing.counting_rules(work.judgement.verdict),
+        rules=work.judgement.verdict.counting_rules,
         reported_at=now,
     )
 

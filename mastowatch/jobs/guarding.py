@@ -37,7 +37,7 @@ def spare(context: Context, account: Account, decision: Decision) -> Decision:
 
     Asked only right before a report, as it costs a request.
     """
-    if not (policy.followed_locally(decision) and context.settings.exempt_followed_locally):
+    if not (policy.followers_matter(decision) and context.settings.exempt_followed_locally):
         return decision
     try:
         followed = context.mastodon("judge").followed_locally(account.id)
@@ -123,7 +123,7 @@ def _refuse_dropped(context: Context, account: Account, verdict: Verdict) -> Non
         if context.rule_switches.paused() is not None:
             raise ReportingPaused(_paused(paused))
         # Re-armed meanwhile; whoever did may have looked for held accounts before this one was there.
-    dropped = context.rule_switches.shadowed().keys() & set(breaker.counting(verdict))
+    dropped = context.rule_switches.shadowed().keys() & set(verdict.counting_rules)
     for rule_id in sorted(dropped):
         context.held.hold(rule_id, account.id, context.clock())
     if dropped:
@@ -151,7 +151,7 @@ def _quotas(context: Context, verdict: Verdict) -> tuple[Quota, ...]:
         all_per_hour=chosen.reports_per_hour,
         all_per_day=chosen.reports_per_day,
     )
-    return breaker.quotas(((rule_id, limits[rule_id]) for rule_id in breaker.counting(verdict)), defaults)
+    return breaker.quotas(((rule_id, limits[rule_id]) for rule_id in verdict.counting_rules), defaults)
 
 
 @contextmanager
