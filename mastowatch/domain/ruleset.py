@@ -125,7 +125,9 @@ class RuleSet:
         """Return the set of ``rules``; raises RuleErrors with all that they do to each other, and refused patterns."""
         errors = [*_duplicates(rules), *composites.faults(rules)]
         made = cls(rules) if not errors else None
-        errors += made.matcher.faults if made else _refused(rules)
+        # Rules that are off are in no set; what is wrong with them is told all the same.
+        others = rules if made is None else [rule for rule in rules if rule.mode == "off"]
+        errors += [*(made.matcher.faults if made is not None else ()), *_refused(others)]
         if errors or made is None:
             raise RuleErrors("the rules can't be used", errors)
         return made

@@ -36,7 +36,7 @@ def span(length: timedelta) -> str:
 
 def count(number: float, what: str) -> str:
     """Return a number of things: "1 link", "2 links"."""
-    return f"{number:g} {what}{'' if number == 1 else 's'}"
+    return f"{number:.15g} {what}{'' if number == 1 else 's'}"
 
 
 def listed(texts: tuple[str, ...]) -> str:

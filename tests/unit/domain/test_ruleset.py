@@ -33,6 +33,13 @@ def test_a_rule_whose_examples_do_not_hold_is_not_put_in_force():
     assert "a.toml: examples.match[1]: should match and does not" in str(caught.value)
 
 
+@pytest.mark.parametrize("others", [(), (document(),)])
+def test_a_bad_pattern_is_refused_in_a_rule_that_is_off_too(others):
+    with pytest.raises(RuleErrors) as caught:
+        ruleset(document(id="off", mode="off", status={"pattern": "(?=a)"}), *others)
+    assert [one.key for one in caught.value.faults] == ["status.pattern"]
+
+
 def test_compile_names_both_files_of_a_duplicate():
     with pytest.raises(RuleErrors) as caught:
         ruleset(document(), document())

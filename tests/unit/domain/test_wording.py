@@ -102,3 +102,11 @@ def test_a_long_pattern_is_cut():
     text = said(status={"pattern": "a" * 61})["status.pattern"]
     assert text == f"matches {'a' * 59}…"
     assert said(status={"pattern": "a" * 60})["status.pattern"] == f"matches {'a' * 60}"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1, "1 post"), (2, "2 posts"), (1_234_567, "1234567 posts"), (0.5, "0.5 posts"), (2.0, "2 posts")],
+)
+def test_numbers_are_told_in_full(number, told):
+    assert wording.count(number, "post") == told
