@@ -27,8 +27,6 @@ local TASKS = {
   process_new_statuses = true,
   poll_public_timeline = true,
   record_queue_stats = true,
-  send_alerts = true,
-  undo_expired_actions = true,
 }
 local MARK_FIELD, MARK = 'serializer', 'json'
 local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'canceled', 'ready'}

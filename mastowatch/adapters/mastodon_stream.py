@@ -21,7 +21,7 @@ import urllib3
 
 from mastowatch.adapters import mastodon_parsing as parsing
 from mastowatch.adapters.sse import Event, EventReader
-from mastowatch.ports.stream import EndKind, StreamEnd
+from mastowatch.ports.stream import StreamEnd
 from mastowatch.ports.types import Sighted
 
 Which = Literal["all", "remote", "local"]
@@ -101,16 +101,15 @@ class MastodonStream:
         try:
             end = self._connect_and_read()
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            # Its text may quote the request; the kind tells enough.
-            silent = isinstance(error, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)) and self._open
-            end = (
-                self._silent() if silent else StreamEnd(self._how(), f"the connection failed ({type(error).__name__})")
-            )
+            end = self._failed(error)
         finally:
             self._end = end
 
-    def _how(self) -> EndKind:
-        return "closed" if self._open else "unreachable"
+    def _failed(self, error: Exception) -> StreamEnd:
+        if self._open and isinstance(error, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
+            return self._silent()
+        # Its text may quote the request; the kind tells enough.
+        return StreamEnd("closed" if self._open else "unreachable", f"the connection failed ({type(error).__name__})")
 
     def _silent(self) -> StreamEnd:
         return StreamEnd("silent", f"no heartbeat for {self._silence_s:.0f} s")

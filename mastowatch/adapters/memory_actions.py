@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from threading import Lock
 
+from mastowatch.adapters.redis_actions import due_at
 from mastowatch.ports.types import AccountAction
-
-ATTEND_S = 300
 
 
 class MemoryAccountActions:
@@ -39,13 +38,9 @@ class MemoryAccountActions:
 
     def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
         """See the port."""
-        waiting = sorted((_due_at(one), one.account_id) for one in self._actions.values() if not one.ended)
+        waiting = sorted((due_at(one), one.account_id) for one in self._actions.values() if not one.ended)
         return tuple(self._actions[account_id] for at, account_id in waiting if at <= now)[:limit]
 
 
 def _step(action: AccountAction) -> tuple[str, float, str]:
     return action.state, action.changed_at, action.report_id
-
-
-def _due_at(action: AccountAction) -> float:
-    return action.expires_at if action.state == "done" else action.changed_at + ATTEND_S

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
+from mastowatch.adapters.redis_audit import ENTRIES_MAX
 from mastowatch.ports.types import AuditEntry
 
 
 class MemoryAudit:
     """The newest ``at_most`` entries."""
 
-    def __init__(self, *, at_most: int = 100_000) -> None:
+    def __init__(self, *, at_most: int = ENTRIES_MAX) -> None:
         self._entries: deque[AuditEntry] = deque(maxlen=at_most)
 
     def add(self, entry: AuditEntry) -> None:

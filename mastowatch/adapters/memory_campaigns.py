@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 
+from mastowatch.adapters.redis_campaigns import ACCOUNTS_MAX, SIGHTINGS_MAX
 from mastowatch.ports.types import Sighting
-
-ACCOUNTS_MAX, SIGHTINGS_MAX = 500, 200
 
 
 class MemoryCampaigns:

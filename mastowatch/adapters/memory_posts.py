@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mastowatch.adapters.redis_posts import DAYS_MAX, POSTS_MAX, kept
 from mastowatch.ports.types import Account, Look, Status
 
 
 class MemoryRecentPosts:
     """Looks by account id, the oldest first."""
 
-    def __init__(self, *, at_most: int = 20_000, days: int = 14) -> None:
+    def __init__(self, *, at_most: int = POSTS_MAX, days: int = DAYS_MAX) -> None:
         self._at_most, self._ttl_s = at_most, days * 86_400
         self._looks: dict[str, Look] = {}
 
     def remember(self, account: Account, statuses: Iterable[Status], now: float) -> None:
         """See the port."""
-        shown = [one for one in statuses if one.visibility in ("public", "unlisted") and not one.reblog]
         self._looks.pop(account.id, None)
-        self._looks[account.id] = Look(account, tuple(shown[: self._at_most]), now)
+        self._looks[account.id] = Look(account, kept(statuses, self._at_most), now)
         self._looks = {key: one for key, one in self._looks.items() if one.at >= now - self._ttl_s}
         for key in list(self._looks):
             if self.count()[1] > self._at_most:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
+from mastowatch.adapters.redis_quotas import DAY_S, HELD_MAX, HOUR_S
 from mastowatch.ports.types import Full, Quota
-
-HOUR_S, DAY_S = 3600, 86400
 
 
 class MemoryQuotas:
@@ -44,7 +43,7 @@ class MemoryQuotas:
 class MemoryHeld:
     """Account ids by scope, by when they were held last; the newest ``at_most`` of each."""
 
-    def __init__(self, *, at_most: int = 2000) -> None:
+    def __init__(self, *, at_most: int = HELD_MAX) -> None:
         self._at_most = at_most
         self._held: dict[str, dict[str, float]] = {}
 

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mastowatch.adapters.redis_rule_stats import OPEN_MAX
 from mastowatch.ports.types import OpenReport, Outcome, RuleRecord
 
 
 class MemoryRuleStats:
     """Accounts and counters by rule id, and open reports by theirs."""
 
-    def __init__(self, *, open_max: int = 10_000) -> None:
+    def __init__(self, *, open_max: int = OPEN_MAX) -> None:
         self._open_max = open_max
         self._accounts: defaultdict[tuple[str, bool], set[str]] = defaultdict(set)
         self._records: dict[str, RuleRecord] = {}

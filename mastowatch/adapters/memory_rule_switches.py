@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import Lock
 
+from mastowatch.adapters.redis_rule_switches import WHY_MAX
 from mastowatch.ports.types import EVERY_RULE, Dropped, DroppedBy
 
 
@@ -29,7 +30,7 @@ class MemoryRuleSwitches:
     def drop(self, rule_id: str, why: str, by: DroppedBy, now: float) -> bool:
         """See the port."""
         with self._lock:
-            one = Dropped(rule_id, why[:300], by, now)
+            one = Dropped(rule_id, why[:WHY_MAX], by, now)
             return self._dropped.setdefault(rule_id, one) is one
 
     def rearm(self, rule_id: str, now: float) -> bool:

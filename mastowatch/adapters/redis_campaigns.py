@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from mastowatch.errors import StoreUnavailable
+from mastowatch.adapters.redis_common import InRedis, ours, text
 from mastowatch.ports.types import Sighting
 
 ACCOUNTS_MAX, SIGHTINGS_MAX = 500, 200
@@ -33,66 +32,53 @@ return found
 """
 
 
-class RedisCampaigns:
+class RedisCampaigns(InRedis):
     """See the port."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        super().__init__(redis)
         self._note = redis.register_script(_NOTE)
 
+    @ours
     def note(self, sightings: Iterable[Sighting], account_id: str, now: float) -> Mapping[Sighting, tuple[str, ...]]:
         """See the port."""
-        ours = list(dict.fromkeys(sightings))[:SIGHTINGS_MAX]
-        if not ours:
+        asked = list(dict.fromkeys(sightings))[:SIGHTINGS_MAX]
+        if not asked:
             return {}
         arguments: list[str] = [account_id, repr(now), str(ACCOUNTS_MAX)]
-        for one in ours:
+        for one in asked:
             arguments += [repr(min(one.at, now)), repr(one.within_s)]
-        try:
-            found = self._note(keys=list(map(_key, ours)), args=arguments)
-        except RedisError as error:
-            raise _away(error) from error
-        return {one: tuple(map(_text, ids)) for one, ids in zip(ours, found, strict=True)}
+        found = self._note(keys=list(map(_key, asked)), args=arguments)
+        return {one: tuple(map(text, ids)) for one, ids in zip(asked, found, strict=True)}
 
+    @ours
     def seen(self, sightings: Iterable[Sighting], now: float) -> Mapping[Sighting, tuple[str, ...]]:
         """See the port."""
-        ours = list(dict.fromkeys(sightings))[:SIGHTINGS_MAX]
-        try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for one in ours:
-                    pipe.zrangebyscore(_key(one), repr(now - one.within_s), "+inf")
-                found = pipe.execute()
-        except RedisError as error:
-            raise _away(error) from error
-        return {one: tuple(map(_text, ids)) for one, ids in zip(ours, found, strict=True)}
+        asked = list(dict.fromkeys(sightings))[:SIGHTINGS_MAX]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for one in asked:
+                pipe.zrangebyscore(_key(one), repr(now - one.within_s), "+inf")
+            found = pipe.execute()
+        return {one: tuple(map(text, ids)) for one, ids in zip(asked, found, strict=True)}
 
+    @ours
     def woken(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:
         """See the port."""
-        ours = list(sightings)
-        if not ours:
+        asked = list(sightings)
+        if not asked:
             return frozenset()
-        try:
-            found = self._redis.mget([f"{_key(one)}:woken" for one in ours])
-        except RedisError as error:
-            raise _away(error) from error
-        return frozenset(one for one, raw in zip(ours, found, strict=True) if raw)
+        found = self._redis.mget([f"{_key(one)}:woken" for one in asked])
+        return frozenset(one for one, raw in zip(asked, found, strict=True) if raw)
 
     def wake(self, sighting: Sighting, queue: Callable[[], None]) -> None:
         """See the port."""
-        queue()
-        try:
-            self._redis.set(f"{_key(sighting)}:woken", 1, ex=math.ceil(sighting.within_s) + 1)
-        except RedisError as error:
-            raise _away(error) from error
+        queue()  # its own errors come out as they are
+        self._mark_woken(sighting)
+
+    @ours
+    def _mark_woken(self, sighting: Sighting) -> None:
+        self._redis.set(f"{_key(sighting)}:woken", 1, ex=math.ceil(sighting.within_s) + 1)
 
 
 def _key(one: Sighting) -> str:
     return f"mastowatch:campaign:{one.rule_id}:{one.same}:{one.value_hash}"
-
-
-def _text(raw: bytes | str) -> str:
-    return raw.decode() if isinstance(raw, bytes) else raw
-
-
-def _away(error: RedisError) -> StoreUnavailable:
-    return StoreUnavailable(f"Redis: {type(error).__name__}: {error}")

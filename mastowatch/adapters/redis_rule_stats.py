@@ -27,8 +27,7 @@ class RedisRuleStats(InRedis):
     RULE, REPORT, OPEN = "mastowatch:rule:", "mastowatch:report:", "mastowatch:reports:open"
 
     # KEYS: report, open. ARGV: report id, when to look, prefix of rules, time to live of a report and of a rule, most
-    # that are open, account, rules, when it was filed, a post or "", measures
-    # in force before or "".
+    # that are open, account, rules, when it was filed, a post or "", measures in force before or "".
     _FILED = """
     if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
     redis.call('HSET', KEYS[1], 'account_id', ARGV[7], 'rules', ARGV[8], 'filed_at', ARGV[9], 'outcome', 'open')

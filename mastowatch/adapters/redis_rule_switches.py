@@ -22,7 +22,7 @@ class RedisRuleSwitches(InRedis):
 
     DROPPED, REARMED, TOLD = "mastowatch:rules:dropped", "mastowatch:rules:rearmed", "mastowatch:rules:told"
 
-    # Dropping it and noting when are one step each, so that the two never disagree.
+    # Taking it off the dropped ones and noting when is one step, so that the two never disagree.
     _REARM = """
     if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
     redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])

@@ -35,7 +35,7 @@ _Promise = asyncio.Future[Outcome]
 
 
 class Intake:
-    """Takes deliveries from any event loop. Use it as a context manager: its end writes what was taken."""
+    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken."""
 
     def __init__(self, redis: Redis, tally: Tally) -> None:
         self._redis, self._tally = redis, tally

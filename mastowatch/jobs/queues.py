@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 from rq.job import Job, Retry
@@ -139,14 +140,9 @@ class Jobs:
         return enqueue_once(
             get_queue(spec.queue, self._redis),
             spec.path,
-            job_id=spec.job_id(checked) if spec.arguments else f"{name}-now",
-            kwargs=checked,
             job_timeout=spec.timeout_s,
-            result_ttl=self._settings.result_ttl,
-            failure_ttl=self._settings.failure_ttl,
-            retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
-            description=spec.describe(checked),
             at_front=at_front,
+            **self._options(spec, checked),
         )
 
     def record(self, name: str, arguments: Mapping[str, object], *, urgent: bool = False) -> Record:
@@ -159,13 +155,8 @@ class Jobs:
         return record(
             get_queue(HIGH if urgent else spec.queue, self._redis),
             spec.path,
-            job_id=spec.job_id(checked),
-            kwargs=checked,
             timeout=spec.timeout_s,
-            result_ttl=self._settings.result_ttl,
-            failure_ttl=self._settings.failure_ttl,
-            retry=Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
-            description=spec.describe(checked),
+            **self._options(spec, checked),
         )
 
     def analyze(self, account_id: str) -> bool:
@@ -183,6 +174,17 @@ class Jobs:
     def facts(self, now: float) -> list[QueueFacts]:
         """Return how the queues stand; ``now`` is epoch seconds."""
         return queue_facts(self._redis, QUEUES, now)
+
+    def _options(self, spec: TaskSpec, checked: Mapping[str, Argument]) -> dict[str, Any]:
+        """Return what RQ is told of a job, however it is queued; for the timeout it has two names."""
+        return {
+            "job_id": spec.job_id(checked) if spec.arguments else f"{spec.name}-now",
+            "kwargs": checked,
+            "result_ttl": self._settings.result_ttl,
+            "failure_ttl": self._settings.failure_ttl,
+            "retry": Retry(max=len(_BACK_OFF), interval=_BACK_OFF),
+            "description": spec.describe(checked),
+        }
 
 
 def get_queue(name: str, redis: Redis) -> JsonQueue:

@@ -212,7 +212,7 @@ class Reading:
         same = all(getattr(before, name) == getattr(loaded.settings, name) for name in _OF_CONNECTION)
         if not same:
             self._missed(None)
-            with suppress(StoreUnavailable):  # as above
+            with suppress(StoreUnavailable):  # the lock runs out by itself
                 self._let_others_lead()
             self._leading = False
             self._lead = f"stream:{context.settings.public_posts}"

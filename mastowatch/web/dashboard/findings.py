@@ -100,10 +100,10 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
 def _dropped(facts: Facts) -> Iterator[Finding]:
     paused = [one for one in facts.dropped if one.rule_id == EVERY_RULE]
     rules = [one for one in facts.dropped if one.rule_id != EVERY_RULE]
-    if len(rules) <= TOLD_ONE_BY_ONE:
-        yield from (_drop(describe(one), to_go_on(one.rule_id)) for one in (*paused, *rules))
+    few = len(rules) <= TOLD_ONE_BY_ONE
+    yield from (_drop(describe(one), to_go_on(one.rule_id)) for one in (*paused, *(rules if few else ())))
+    if few:
         return
-    yield from (_drop(describe(one), to_go_on(one.rule_id)) for one in paused)
     names = ", ".join(sorted(one.rule_id for one in rules))
     last = max(rules, key=lambda one: one.at)
     what = f"{len(rules)} rules were dropped to shadow: {names}. The latest, {last.rule_id}: {last.why}."
