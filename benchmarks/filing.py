@@ -22,13 +22,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
+from tests.local_http import serving
 from tests.redis_server import free_port, private_redis
 
 RULES = Path(__file__).parents[1] / "etc" / "rules.d"
@@ -200,17 +201,8 @@ class FastServer:
 @contextmanager
 def _server(latency_s: float) -> Iterator[FastServer]:
     found = FastServer(latency_s)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
-    server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(_handler(found)) as found.url:
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def _handler(found: FastServer) -> type[BaseHTTPRequestHandler]:

@@ -26,6 +26,7 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.reliable.serializer import JsonJob
 from tests.engine import attempts, wait
 from tests.redis_server import private_redis
+from tests.rules import AIRDROP
 from tests.small_mastodon import SmallMastodon
 from tests.strict_mastodon import StrictMastodon, strict_mastodon
 
@@ -37,22 +38,6 @@ REMOTE, LOCAL = 3000, 400
 WEBHOOK_EVERY_S, NEWCOMER_EVERY_S, POST_EVERY_S = 1.5, 0.5, 0.2
 SPAMMER_EACH = 5
 DAY_S = 86_400
-RULE = """
-id = "airdrop"
-name = "Airdrop"
-description = "For the run."
-mode = "report"
-weight = 5
-[account]
-age_max = "7d"
-[status]
-words = ["airdrop"]
-[[examples.match]]
-age = "1d"
-posts = ["airdrop"]
-[[examples.no_match]]
-posts = ["hello"]
-"""
 # What systemd would start, with shorter windows.
 LAUNCH = f"""
 import sys
@@ -109,7 +94,7 @@ def populate(small: SmallMastodon) -> None:
 
 def environment(directory: Path, strict: StrictMastodon, redis_url: str) -> dict[str, str]:
     (directory / "rules").mkdir()
-    (directory / "rules" / "airdrop.toml").write_text(RULE)
+    (directory / "rules" / "airdrop.toml").write_text(AIRDROP)
     (directory / "token").write_text("t")
     return {
         **os.environ,
@@ -194,7 +179,7 @@ class Traffic:
         self.submitted.append(job.id)
 
     def _newcomer(self) -> None:
-        """All of them are young enough to be looked at; as many are spammers as the breakers' defaults let through."""
+        """All of them are young enough to be looked at; one in SPAMMER_EACH is a spammer."""
         self._newcomers += 1
         spam = self._newcomers % SPAMMER_EACH == 0
         self._small.post(self._small.add_account(), "Claim your airdrop" if spam else "Hello, I am new here")

@@ -10,6 +10,23 @@ from mastowatch.domain.verdict import Verdict
 from mastowatch.ports.types import Account, Status
 
 WORDS = {"words": ["casino"]}
+# For processes, which read files.
+AIRDROP = """
+id = "airdrop"
+name = "Airdrop"
+description = "For the tests."
+mode = "report"
+weight = 5
+[account]
+age_max = "7d"
+[status]
+words = ["airdrop"]
+[[examples.match]]
+age = "1d"
+posts = ["airdrop"]
+[[examples.no_match]]
+posts = ["hello"]
+"""
 
 
 def document(**changes: Any) -> dict[str, Any]:

@@ -12,12 +12,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.strict_mastodon import Query, StrictMastodon
+from tests.strict_mastodon import Query, StrictMastodon, strict_mastodon
 
 BOT = "1"
 STREAMS = {"": None, "/local": True, "/remote": False}
@@ -206,6 +207,15 @@ class SmallMastodon:
         """Close all streams."""
         for connection in list(self.connections):
             connection.close()
+
+
+@contextmanager
+def small_mastodon() -> Iterator[SmallMastodon]:
+    """Run one on a free port, with Mastodon's own limits; all streams are closed at the end."""
+    with strict_mastodon() as strict:
+        small = SmallMastodon(strict)
+        yield small
+        small.hang_up()
 
 
 def _page(ids: list[int], query: Query, limit: int) -> list[int]:

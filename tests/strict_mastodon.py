@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.local_http import serving
 
 Query = Mapping[str, list[str]]
 Route = Callable[[re.Match[str], Query], object]
@@ -107,17 +109,8 @@ def strict_mastodon(
         Throttle("paging", paged, long_s, paged_only=True),
     )
     strict = StrictMastodon(throttles, clock=clock)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(strict))
-    server.daemon_threads = True
-    strict.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(_handler(strict)) as strict.url:
         yield strict
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def _handler(strict: StrictMastodon) -> type[BaseHTTPRequestHandler]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -22,6 +21,7 @@ from mastowatch.web.dashboard import create_dashboard
 from tests.asgi import client_of
 from tests.integration.test_command_line import shell
 from tests.integration.test_tasks import START, Server, World
+from tests.local_http import serving
 from tests.redis_server import free_port
 
 pytestmark = pytest.mark.redis
@@ -50,17 +50,9 @@ def listening() -> Iterator[Address]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    address.url = f"http://127.0.0.1:{server.server_address[1]}/secret-path"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        address.url = f"{url}/secret-path"
         yield address
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 @pytest.fixture

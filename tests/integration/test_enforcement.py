@@ -35,6 +35,19 @@ def undo(world: World):
     return world.run(tasks.undo_expired_actions)
 
 
+def judge_while_no_measure_arrives(world: World, server: Server) -> None:
+    """Have the account reported, and the measure beside it begun and not taken."""
+    take = server.take_measure
+
+    def away(*_):
+        raise MastodonUnreachable("no answer")
+
+    server.take_measure = away
+    with pytest.raises(MastodonUnreachable):
+        judge(world, "1")
+    server.take_measure = take
+
+
 @pytest.fixture
 def server() -> Server:
     found = Server()
@@ -118,15 +131,7 @@ def test_what_was_done_is_undone_also_when_enforcement_was_turned_off_since(redi
 
 def test_what_was_begun_is_not_sent_again_when_enforcement_was_turned_off_since(redis, server):
     world = enforced(redis, server)
-    take = server.take_measure
-
-    def away(*_):
-        raise MastodonUnreachable("no answer")
-
-    server.take_measure = away
-    with pytest.raises(MastodonUnreachable):
-        judge(world, "1")
-    server.take_measure = take
+    judge_while_no_measure_arrives(world, server)
     off = world.context.settings.model_copy(update={"allow_enforcement": False})
     world.context = replace(world.context, settings=off)
     world.now += 400
@@ -265,15 +270,7 @@ def test_a_lost_answer_is_looked_up_and_not_repeated(redis, server):
 
 def test_a_measure_that_never_arrived_is_sent_again_only_when_it_can_no_longer_arrive(redis, server):
     world = enforced(redis, server)
-    take = server.take_measure
-
-    def away(*_):
-        raise MastodonUnreachable("no answer")
-
-    server.take_measure = away
-    with pytest.raises(MastodonUnreachable):
-        judge(world, "1")
-    server.take_measure = take
+    judge_while_no_measure_arrives(world, server)
     assert isinstance(judge(world, "1"), Retry)
     assert server.measures == []
     world.now += 120

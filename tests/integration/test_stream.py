@@ -19,26 +19,10 @@ from mastowatch.jobs import timeline
 from mastowatch.processes import stream as streams
 from mastowatch.processes.stream import Reading
 from tests.redis_server import running_redis
-from tests.small_mastodon import SmallMastodon
-from tests.strict_mastodon import strict_mastodon
+from tests.rules import AIRDROP
+from tests.small_mastodon import SmallMastodon, small_mastodon
 
 pytestmark = pytest.mark.redis
-RULE = """
-id = "airdrop"
-name = "Airdrop"
-description = "For the tests."
-mode = "report"
-weight = 5
-[account]
-age_max = "7d"
-[status]
-words = ["airdrop"]
-[[examples.match]]
-age = "1d"
-posts = ["airdrop"]
-[[examples.no_match]]
-posts = ["hello"]
-"""
 SPAM = "Claim your airdrop"
 
 
@@ -47,7 +31,7 @@ class World:
 
     def __init__(self, server: SmallMastodon, redis_url: str, directory: Path, **settings: str) -> None:
         (directory / "rules").mkdir(exist_ok=True)
-        (directory / "rules" / "airdrop.toml").write_text(RULE)
+        (directory / "rules" / "airdrop.toml").write_text(AIRDROP)
         (directory / "token").write_text("t")
         chosen = {
             "INSTANCE_BASE": server.strict.url,
@@ -122,10 +106,8 @@ def in_quick_steps(monkeypatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[SmallMastodon]:
-    with strict_mastodon() as strict:
-        small = SmallMastodon(strict)
+    with small_mastodon() as small:
         yield small
-        small.hang_up()
 
 
 @pytest.fixture

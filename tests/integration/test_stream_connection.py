@@ -15,16 +15,13 @@ from mastowatch.adapters.mastodon_stream import MastodonStream
 from mastowatch.ports.stream import StreamEnd
 from tests.engine import wait
 from tests.mastodon_server import add_account, running_mock
-from tests.small_mastodon import Connection, SmallMastodon
-from tests.strict_mastodon import strict_mastodon
+from tests.small_mastodon import Connection, SmallMastodon, small_mastodon
 
 
 @pytest.fixture
 def server() -> Iterator[SmallMastodon]:
-    with strict_mastodon() as strict:
-        small = SmallMastodon(strict)
+    with small_mastodon() as small:
         yield small
-        small.hang_up()
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 from tests.engine import wait
 from tests.integration.test_processes import Unit, start
 from tests.redis_server import running_redis
-from tests.small_mastodon import SmallMastodon
-from tests.strict_mastodon import strict_mastodon
+from tests.small_mastodon import SmallMastodon, small_mastodon
 
 __all__ = ["start"]
 pytestmark = pytest.mark.redis
@@ -30,10 +29,8 @@ TOKEN = "token-canary"
 
 @pytest.fixture
 def server() -> Iterator[SmallMastodon]:
-    with strict_mastodon() as strict:
-        small = SmallMastodon(strict)
+    with small_mastodon() as small:
         yield small
-        small.hang_up()
 
 
 @pytest.fixture

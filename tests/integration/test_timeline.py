@@ -76,8 +76,9 @@ def test_only_what_some_rule_wants_is_handed_on_and_that_once(world):
 
 
 def test_suspended_accounts_and_staff_cost_nothing(world):
+    author = world.server.accounts["2"]
     for changes in ({"suspended": True}, {"staff": True}):
-        world.server.add(replace(world.server.accounts["2"], **changes))
+        world.server.add(replace(author, **changes))
         world.post()
         assert look(world.context).handed_on == 0
 
