@@ -21,6 +21,7 @@ from mastowatch.reliable import scheduler as module
 from mastowatch.reliable.lock import OwnedLock
 from mastowatch.reliable.scheduler import LAST_TICK, SKIPPED, Recurring, ReliableScheduler
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
+from tests.redis_server import private_redis
 
 pytestmark = pytest.mark.redis
 
@@ -57,6 +58,13 @@ def run_out(redis: Redis) -> list[str]:
     for job_id in ids:
         redis.hset(f"rq:job:{job_id}", "status", "finished")
     return ids
+
+
+@pytest.fixture
+def quiet_redis() -> Iterator[Redis]:
+    """A Redis that nobody else speaks to: what is counted there is ours, whatever an earlier test has left running."""
+    with private_redis() as url, Redis.from_url(url) as client:
+        yield client
 
 
 @contextmanager
@@ -140,7 +148,8 @@ class TestTicks:
         redis.script_flush()
         assert scheduler.step(1030.0) == 1
 
-    def test_cost_few_commands_while_nothing_is_due(self, redis: Redis):
+    def test_cost_few_commands_while_nothing_is_due(self, quiet_redis: Redis):
+        redis = quiet_redis
         scheduler = scheduler_of(redis, recurring(), recurring(job_id="tock"), queues=("high", "default", "low"))
         scheduler.step(1000.0)
         with commands_of(redis) as counted:
@@ -556,7 +565,8 @@ class TestDelayed:
         assert JsonJob.fetch(job.id, connection=redis).get_status() == "queued"
         assert json.loads(redis.hget(job.key, "meta") or b"{}") == {}
 
-    def test_come_back_many_in_one_call(self, redis: Redis):
+    def test_come_back_many_in_one_call(self, quiet_redis: Redis):
+        redis = quiet_redis
         jobs = [delayed(redis, due=1000 + number) for number in range(1200)]
         scheduler = scheduler_of(redis, recurring(queue="low"))
         scheduler.step(900.0)
