@@ -25,6 +25,7 @@ from mastowatch.web.dashboard.pages import (
     job,
     jobs,
     overview,
+    queues,
     recurring,
     rules,
     switches,
@@ -41,7 +42,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_PAGES = (overview, jobs, failures, job, recurring, workers, cases, rules, audit, switches)
+_PAGES = (overview, jobs, failures, job, recurring, workers, queues, cases, rules, audit, switches)
 
 
 def create_dashboard(view: View, access: Access | None = None) -> FastAPI:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 from mastowatch.reliable.scheduler import Recurring
 from mastowatch.web.dashboard.access import Access, Form, Role
@@ -39,6 +40,10 @@ class Site:
         """Return a page that says what is wrong and what to do; it reads nothing."""
         told = {"title": title, "detail": detail, "command": command}
         return self._answer(request, "problem.html", at="", status=status, live=False, counters=None, **told)
+
+    def actions(self, request: Request) -> Actions:
+        """Return what the person may do; the audit names them."""
+        return Actions(self.view, self.access.person(request).by)
 
     def changing(self, needs: Role) -> Callable[[Request], Awaitable[Form]]:
         """Return a dependency of a handler that changes something: it gives the form, or refuses.

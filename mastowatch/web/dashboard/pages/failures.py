@@ -12,6 +12,15 @@ from mastowatch.jobs.listing import all_queues
 from mastowatch.web.dashboard.pages.filters import Asked
 from mastowatch.web.dashboard.site import Site
 
+_COLUMNS = (
+    ("Jobs", "num"),
+    ("Error", ""),
+    ("Functions", "wide"),
+    ("Queues", "wide"),
+    ("First", "mid"),
+    ("Last", ""),
+)
+
 
 def add(app: FastAPI, site: Site) -> None:
     """Add it."""
@@ -31,13 +40,18 @@ def add(app: FastAPI, site: Site) -> None:
             at="/failures",
             live=not cursor,
             found=found,
+            asked=Asked(queue=queue),
+            shortcuts=[
+                (name or "All", f"{site.base}/failures{Asked(queue=name).query()}", queue == name)
+                for name in ("", *all_queues(view.redis))
+            ],
+            columns=[*_COLUMNS, *([("Actions", "actions")] if site.access.may(request, "act") else [])],
             groups=[(group, jobs_of(group, queue).query()) for group in found.groups],
             queue=queue,
-            queues=all_queues(view.redis),
             cursor=cursor,
         )
 
 
 def jobs_of(group: FailureGroup, queue: str) -> Asked:
     """Return what to ask the list of jobs for, to see those of a group."""
-    return Asked(queue=queue, status="failed", error=group.pattern)
+    return Asked(queue=queue, status="failed", error=group.message)

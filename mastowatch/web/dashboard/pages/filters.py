@@ -22,7 +22,8 @@ SPANS: Sequence[tuple[str, int, str]] = (
 _SECONDS = {value: seconds for value, seconds, _ in SPANS}
 _WORDS = {value: words for value, _, words in SPANS}
 
-_Text = Annotated[str, Query(max_length=300)]
+LENGTH_MAX = 300
+_Text = Annotated[str, Query(max_length=LENGTH_MAX)]
 _Short = Annotated[str, Query(max_length=40)]
 
 
@@ -87,7 +88,9 @@ class Asked:
 
     def marks(self) -> list[Mark]:
         """Return the conditions for people, each with the way to take it off."""
-        return [Mark(_LABELS[name], _shown(name, value), self.query(**{name: ""})) for name, value in self.given().items()]
+        return [
+            Mark(_LABELS[name], _shown(name, value), self.query(**{name: ""})) for name, value in self.given().items()
+        ]
 
     def words(self) -> str:
         """Return the conditions as one phrase: "failed jobs on default, with “timeout” in the error"."""
@@ -101,7 +104,7 @@ class Asked:
             f"since {_told(self.since)}" if self.since else "",
             f"until {_told(self.until)}" if self.until else "",
         ]
-        return f"{status}jobs " + ", ".join(part for part in parts if part)
+        return " ".join([f"{status}jobs", ", ".join(part for part in parts if part)]).strip()
 
 
 FIELDS = tuple(one.name for one in fields(Asked))

@@ -10,10 +10,9 @@ from fastapi.responses import HTMLResponse
 from mastowatch.jobs.control import checked_id
 from mastowatch.jobs.detail import JobDetail, read_job
 from mastowatch.jobs.queues import is_id
-from mastowatch.jobs.refusals import Forbidden
 from mastowatch.web.dashboard.access import Form
 from mastowatch.web.dashboard.pages.jobs import doing
-from mastowatch.web.dashboard.pages.verbs import fitting, verb_of
+from mastowatch.web.dashboard.pages.verbs import fitting, must, verb_of
 from mastowatch.web.dashboard.site import Site
 
 # In these states something will happen by itself, so the page is worth fetching again.
@@ -23,6 +22,7 @@ _CHANGING = frozenset({"created", "queued", "started", "scheduled", "deferred", 
 def add(app: FastAPI, site: Site) -> None:
     """Add the page of a job, its actions, and the page that asks before a record goes."""
     view = site.view
+    act = Depends(site.changing("act"))
 
     @app.get("/jobs/{job_id}", response_class=HTMLResponse)
     def job(request: Request, job_id: str) -> HTMLResponse:
@@ -45,8 +45,7 @@ def add(app: FastAPI, site: Site) -> None:
     def ask(request: Request, job_id: str, action: str) -> HTMLResponse:
         """Ask before it is done."""
         verb, found = verb_of(action), read_job(view.redis, job_id, view.clock())
-        if not site.access.person(request).may("act"):
-            raise Forbidden("your role may read only; ask an administrator for one that may act")
+        must(site, request, "act")
         return site.page(
             request,
             "confirm.html",
@@ -59,12 +58,12 @@ def add(app: FastAPI, site: Site) -> None:
             danger=verb.danger,
             button=verb.label,
             action=f"/jobs/{found.id}/{verb.action}",
-            fields=[("sure", "yes")],
+            fields={"sure": "yes"},
             back=f"/jobs/{found.id}",
         )
 
     @app.post("/jobs/{job_id}/{action}", response_class=HTMLResponse)
-    def do(request: Request, job_id: str, action: str, form: Form = Depends(site.changing("act"))) -> Response:
+    def do(request: Request, job_id: str, action: str, form: Form = act) -> Response:
         """Do it; deleting asks first."""
         verb = verb_of(action)
         if verb.action == "delete" and form.get("sure") != "yes":

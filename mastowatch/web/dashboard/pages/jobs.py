@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from mastowatch.jobs.actions import Actions
-from mastowatch.jobs.control import is_job_id
+from mastowatch.jobs.control import checked_id
 from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.records import JobRow, read_row, read_rows
-from mastowatch.jobs.refusals import BadParameter, Forbidden, Refusal
+from mastowatch.jobs.refusals import BadParameter, Refusal, Unknown
 from mastowatch.web.dashboard.access import Form
-from mastowatch.web.dashboard.pages.filters import FIELDS, SPANS, Asked
-from mastowatch.web.dashboard.pages.verbs import Verb, fitting, many, verb_of
+from mastowatch.web.dashboard.pages.filters import FIELDS, LENGTH_MAX, SPANS, Asked
+from mastowatch.web.dashboard.pages.verbs import Verb, fitting, many, must, verb_of
 from mastowatch.web.dashboard.site import Site
 
+_SHORTCUTS = (
+    ("", "All"),
+    ("started", "Running"),
+    ("queued", "Waiting"),
+    ("scheduled", "Delayed"),
+    ("failed", "Failed"),
+    ("finished", "Finished"),
+)
+_COLUMNS = (
+    ("Job", ""),
+    ("Status", ""),
+    ("Queue", "wide"),
+    ("Queued", ""),
+    ("Waited", "num wide"),
+    ("Took", "num mid"),
+    ("Ended", "wide"),
+)
 Cursor = Annotated[str, Query(max_length=64)]
 
 
@@ -36,33 +54,45 @@ def _add_list(app: FastAPI, site: Site) -> None:
     def jobs(request: Request, asked: Annotated[Asked, Depends()], cursor: Cursor = "") -> Response:
         """List jobs; what is exactly a job's id leads to that job."""
         now = view.clock()
-        if list(asked.given()) == ["text"] and is_job_id(asked.text) and read_row(view.redis, asked.text, now):
+        if list(asked.given()) == ["text"] and _is_id(asked.text) and read_row(view.redis, asked.text, now):
             return RedirectResponse(f"{site.base}/jobs/{asked.text}", status_code=303)
         if any(not value for value in request.query_params.values()):
             # A form sends its empty fields as well; an address that is passed on should be short.
             return RedirectResponse(f"{site.base}/jobs{asked.query(cursor=cursor)}", status_code=303)
         found = list_jobs(view.redis, now, asked.where(now), cursor=cursor or None)
-        return site.page(
-            request,
-            "jobs.html",
-            at="/jobs",
-            found=found,
-            asked=asked,
-            cursor=cursor,
-            queues=all_queues(view.redis),
-            statuses=STATUSES,
-            functions=sorted(TASKS),
-            spans=SPANS,
-            verbs=fitting(asked.status),
-        )
+        told = _told(site, asked, acts=site.access.may(request, "act"))
+        # Further pages stand still: what is on them moves with each job that comes or goes.
+        return site.page(request, "jobs.html", at="/jobs", live=not cursor, found=found, cursor=cursor, **told)
+
+
+def _told(site: Site, asked: Asked, *, acts: bool) -> dict[str, Any]:
+    """Return what the page of the list says beside the jobs."""
+    verbs = fitting(asked.status)
+    shortcuts = [
+        (name, f"{site.base}/jobs{asked.query(status=status)}", asked.status == status) for status, name in _SHORTCUTS
+    ]
+    return {
+        "asked": asked,
+        "marks": asked.marks(),
+        "carried": asked.given(),
+        "shortcuts": shortcuts,
+        "queues": [("", "all"), *((name, name) for name in all_queues(site.view.redis))],
+        "statuses": [("", "all"), *((name, name.replace("_", " ")) for name in STATUSES)],
+        "spans": [("", "any time"), *((value, words) for value, _, words in SPANS)],
+        "functions": sorted(TASKS),
+        "verbs": verbs,
+        "columns": [*([("Tick", "tick")] if acts and verbs else []), *_COLUMNS],
+    }
 
 
 def _add_ticked(app: FastAPI, site: Site) -> None:
+    act = Depends(site.changing("act"))
+
     @app.post("/ticked/{action}", response_class=HTMLResponse)
     def ticked(
         request: Request,
         action: str,
-        form: Form = Depends(site.changing("act")),
+        form: Form = act,
     ) -> Response:
         """Do it to the jobs that were ticked, or ask first."""
         verb, ids = verb_of(action), form.getlist("id")[:LIMIT_MAX]
@@ -78,61 +108,67 @@ def _add_ticked(app: FastAPI, site: Site) -> None:
 def _ask_about_ticked(
     site: Site, request: Request, verb: Verb, ids: Sequence[str], form: Form, back: str
 ) -> HTMLResponse:
-    rows = [row for row in read_rows(site.view.redis, [one for one in ids if is_job_id(one)], site.view.clock()) if row]
-    carried = [*(("id", one) for one in ids), *_carried(form), ("cursor", form.get("cursor", ""))]
+    found = read_rows(site.view.redis, [one for one in ids if _is_id(one)], site.view.clock())
+    rows = [row for row in found if row]
+    label = f"{verb.label} {many(len(rows))}"
     return site.page(
         request,
         "confirm_bulk.html",
         at="/jobs",
         verb=verb,
-        title=f"{verb.label} {many(len(rows))}?",
+        title=f"{label}?",
         what=_states(rows),
         rows=rows,
-        button=f"{verb.label} {many(len(rows))}" if rows else "",
+        left=False,
+        button=label if rows else "",
         action=f"/ticked/{verb.action}",
-        fields=[(name, value) for name, value in carried if value],
+        fields={**_asked(form).given(), "cursor": form.get("cursor", ""), "id": list(ids), "sure": "yes"},
         back=back,
     )
 
 
 def _add_matching(app: FastAPI, site: Site) -> None:
     view = site.view
+    act = Depends(site.changing("act"))
 
     @app.get("/matching/{action}", response_class=HTMLResponse)
-    def ask(request: Request, action: str, asked: Annotated[Asked, Depends()]) -> Response:
+    def ask(request: Request, action: str, asked: Annotated[Asked, Depends()], cursor: Cursor = "") -> Response:
         """Show how many jobs match, and ask whether it shall be done to all of them."""
-        if not site.access.person(request).may("act"):
-            raise Forbidden("your role may read only; ask an administrator for one that may act")
+        must(site, request, "act")
         verb, now = verb_of(action), view.clock()
         fixed = asked.fixed(now)
-        found = site.actions(request).bulk(verb.action, fixed.where(now), dry_run=True)
-        counted = f"at least {many(found.matched)}" if found.left else many(found.matched)
+        found = site.actions(request).bulk(verb.action, fixed.where(now), dry_run=True, cursor=cursor or None)
+        # Without a status, some of what matches may be in a state in which this can't be done.
+        roughly = "up to " if not asked.status and not found.left else "at least " if found.left else ""
+        label = f"{verb.label} {roughly if found.matched else ''}{many(found.matched)}"
         return site.page(
             request,
             "confirm_bulk.html",
             at="/jobs",
             verb=verb,
-            title=f"{verb.label} {counted}?",
+            title=f"{label}?",
             what=f"All {fixed.words()}.",
             rows=(),
             scanned=found.scanned,
             left=found.left,
-            button=f"{verb.label} {counted}" if found.matched or found.left else "",
+            button=label if found.matched or found.left else "",
             action=f"/matching/{verb.action}",
-            fields=list(fixed.given().items()),
+            fields={**fixed.given(), **({"cursor": cursor} if cursor else {})},
             back=f"/jobs{asked.query()}",
         )
 
     @app.post("/matching/{action}", response_class=HTMLResponse)
-    def do(request: Request, action: str, form: Form = Depends(site.changing("act"))) -> Response:
+    def do(request: Request, action: str, form: Form = act) -> Response:
         """Do it to all that match, as many as one request can; where some are left, offer to go on."""
         verb, asked = verb_of(action), _asked(form)
-        done = site.actions(request).bulk(verb.action, asked.where(view.clock()), dry_run=False)
+        cursor = form.get("cursor") or None
+        done = site.actions(request).bulk(verb.action, asked.where(view.clock()), dry_run=False, cursor=cursor)
         said = f"{many(done.done).capitalize()} {verb.done}."
         if done.skipped:
-            said += f" {many(done.skipped).capitalize()} left as they were: their state had changed."
+            said += f" {many(done.skipped).capitalize()} left as they were: their state does not allow it."
         if done.left:
-            return site.done(request, f"/matching/{verb.action}{asked.query()}", f"{said} There are more: go on here.")
+            path = f"/matching/{verb.action}{asked.query(cursor=done.next_cursor or '')}"
+            return site.done(request, path, f"{said} There are more: go on here.")
         return site.done(request, f"/jobs{asked.query()}", said)
 
 
@@ -156,25 +192,28 @@ def one_by_one(verb: Verb, ids: Sequence[str], do: Callable[[str], object]) -> s
             refused.append(str(refusal))
     said = f"{many(len(ids) - len(refused)).capitalize()} {verb.done}."
     if refused:
-        more = f" And {many(len(refused) - 1)} more." if len(refused) > 1 else ""
-        said += f" {many(len(refused)).capitalize()} left: {refused[0]}.{more}"
+        said += f" {many(len(refused)).capitalize()} left as it was" if len(refused) == 1 else ""
+        said += f" {many(len(refused)).capitalize()} left as they were; the first" if len(refused) > 1 else ""
+        said += f": {refused[0]}."
     return said
 
 
 def _asked(form: Form) -> Asked:
     """Return the conditions that a form carries along; raises BadParameter for one too long to be ours."""
-    given = dict(_carried(form))
-    if any(len(value) > 300 for value in given.values()):
-        raise BadParameter("a condition is longer than 300 characters")
+    given = {name: form[name] for name in FIELDS if form.get(name)}
+    if any(len(value) > LENGTH_MAX for value in given.values()):
+        raise BadParameter(f"a condition is longer than {LENGTH_MAX} characters")
     return Asked(**given)
 
 
-def _carried(form: Form) -> list[tuple[str, str]]:
-    return [(name, form[name]) for name in FIELDS if form.get(name)]
+def _is_id(text: str) -> bool:
+    """Tell whether this may be a job's id; nothing else may become part of a key."""
+    try:
+        return bool(checked_id(text))
+    except Unknown:
+        return False
 
 
 def _states(rows: Sequence[JobRow]) -> str:
-    counted: dict[str, int] = {}
-    for row in rows:
-        counted[row.status] = counted.get(row.status, 0) + 1
-    return ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.items()) + "."
+    counted = Counter(row.status for row in rows)
+    return ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.most_common()) + "."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -12,44 +14,53 @@ from mastowatch.web.dashboard.pages.verbs import many
 from mastowatch.web.dashboard.shown import span
 from mastowatch.web.dashboard.site import Site
 
+_COLUMNS = (
+    ("Job", ""),
+    ("Every", ""),
+    ("Next run", ""),
+    ("Last run", "mid"),
+    ("Outcome", ""),
+    ("Took", "num wide"),
+    ("Skipped", "num wide"),
+)
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 def add(app: FastAPI, site: Site) -> None:
     """Add the page and its actions."""
     view = site.view
+    switch = Depends(site.changing("switch"))
+    act = Depends(site.changing("act"))
 
     @app.get("/recurring", response_class=HTMLResponse)
     def recurring(request: Request) -> HTMLResponse:
         """Show the recurring jobs."""
         rows, alive = recurring_rows(view.redis, site.schedule, view.clock()), scheduler_alive(view.redis)
-        return site.page(request, "recurring.html", at="/recurring", live=True, rows=rows, scheduler=alive)
+        columns = [*_COLUMNS, *([("Actions", "actions")] if site.access.may(request, "act") else [])]
+        told: dict[str, Any] = {"rows": rows, "scheduler": alive, "columns": columns}
+        return site.page(request, "recurring.html", at="/recurring", live=True, **told)
 
-    @app.post("/recurring/reschedule", response_class=HTMLResponse)
-    def reschedule(request: Request, form: Form = Depends(site.changing("switch"))) -> Response:
+    @app.post("/recurring/reschedule", response_class=HTMLResponse, dependencies=[switch])
+    def reschedule(request: Request) -> Response:
         """Plan all of them anew, from now on."""
-        del form
         planned = site.actions(request).reschedule()
         return site.done(request, "/recurring", f"{many(len(planned), 'recurring job').capitalize()} planned anew.")
 
-    @app.post("/recurring/{job_id}/run", response_class=HTMLResponse)
-    def run(request: Request, job_id: str, form: Form = Depends(site.changing("act"))) -> Response:
+    @app.post("/recurring/{job_id}/run", response_class=HTMLResponse, dependencies=[act])
+    def run(request: Request, job_id: str) -> Response:
         """Queue it now, whatever its plan says."""
-        del form
         queued = site.actions(request).run_recurring(job_id)
         return site.done(request, f"/jobs/{queued}", f"{job_id} is queued; this is its run.")
 
-    @app.post("/recurring/{job_id}/pause", response_class=HTMLResponse)
-    def pause(request: Request, job_id: str, form: Form = Depends(site.changing("act"))) -> Response:
+    @app.post("/recurring/{job_id}/pause", response_class=HTMLResponse, dependencies=[act])
+    def pause(request: Request, job_id: str) -> Response:
         """Let its ticks pass."""
-        del form
         site.actions(request).pause_recurring(job_id)
         return site.done(request, "/recurring", f"{job_id} is paused: it does not run until it is resumed.")
 
-    @app.post("/recurring/{job_id}/resume", response_class=HTMLResponse)
-    def resume(request: Request, job_id: str, form: Form = Depends(site.changing("act"))) -> Response:
+    @app.post("/recurring/{job_id}/resume", response_class=HTMLResponse, dependencies=[act])
+    def resume(request: Request, job_id: str) -> Response:
         """Let it run again."""
-        del form
         site.actions(request).resume_recurring(job_id)
         return site.done(request, "/recurring", f"{job_id} is resumed: it runs at its next tick.")
 
@@ -61,11 +72,11 @@ def add(app: FastAPI, site: Site) -> None:
             raise Unknown(f"{job_id} does not recur; see the list of recurring jobs")
         row = rows[0]
         count, unit = in_units(row.interval_s)
-        told = {"row": row, "count": count, "unit": unit, "units": list(_UNITS)}
+        told: dict[str, Any] = {"row": row, "count": count, "unit": unit, "units": [(name, name) for name in _UNITS]}
         return site.page(request, "interval.html", at="/recurring", **told)
 
     @app.post("/recurring/{job_id}/interval", response_class=HTMLResponse)
-    def set_interval(request: Request, job_id: str, form: Form = Depends(site.changing("switch"))) -> Response:
+    def set_interval(request: Request, job_id: str, form: Form = switch) -> Response:
         """Change how often it runs, or go back to what the settings say."""
         every_s = None if form.get("default") else seconds(form.get("count", ""), form.get("unit", ""))
         site.actions(request).set_interval(job_id, every_s)

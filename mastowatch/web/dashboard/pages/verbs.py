@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fastapi import Request
+
 from mastowatch.jobs.refusals import Unknown
+from mastowatch.web.dashboard.access import Forbidden, Role
+from mastowatch.web.dashboard.site import Site
 
 Action = Literal["cancel", "requeue", "delete", "run"]
 _WAITING = frozenset({"queued", "scheduled", "deferred", "rate_limited", "ready_to_enqueue"})
@@ -29,7 +33,7 @@ class Verb:
 VERBS: Mapping[str, Verb] = {
     verb.action: verb
     for verb in (
-        Verb("run", "Run now", "put first on their queues", _WAITING - {"queued"}),
+        Verb("run", "Run now", "put first on their queues", frozenset({"queued", "scheduled"})),
         Verb("requeue", "Queue again", "queued again", _ENDED),
         Verb(
             "cancel",
@@ -63,6 +67,12 @@ def verb_of(action: str) -> Verb:
     if action not in VERBS:
         raise Unknown(f"there is no action {action!r}; there are {', '.join(VERBS)}")
     return VERBS[action]
+
+
+def must(site: Site, request: Request, needs: Role) -> None:
+    """Raise Forbidden where a page asks about a change that this person may not make."""
+    if not site.access.may(request, needs):
+        raise Forbidden(f"This needs the role “{needs}”, which yours is not.")
 
 
 def many(count: int, what: str = "job") -> str:

@@ -4,33 +4,54 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
-from mastowatch.jobs.refusals import Forbidden, Unknown
+from mastowatch.jobs.refusals import Unknown
+from mastowatch.jobs.runs import read_runs
 from mastowatch.jobs.workforce import WorkerRow, read_workers
 from mastowatch.web.dashboard.access import Form
+from mastowatch.web.dashboard.pages.verbs import must
 from mastowatch.web.dashboard.site import Site
+
+_COLUMNS = (
+    ("Worker", ""),
+    ("State", ""),
+    ("Current job", ""),
+    ("Heartbeat", "mid"),
+    ("Queues", "wide"),
+    ("Finished", "num mid"),
+    ("Failed", "num mid"),
+    ("Rules", "wide"),
+    ("Up since", "wide"),
+)
 
 
 def add(app: FastAPI, site: Site) -> None:
     """Add the page, and the way to stop one."""
     view = site.view
+    act = Depends(site.changing("act"))
 
     @app.get("/workers", response_class=HTMLResponse)
     def workers(request: Request) -> HTMLResponse:
         """Show the workers."""
         found = read_workers(view.redis)
-        told = {"workers": found, "at_odds": at_odds(found)}
+        busy = [worker.current_job_id for worker in found if worker.current_job_id]
+        told: dict[str, Any] = {
+            "workers": found,
+            "at_odds": at_odds(found),
+            "runs": read_runs(view.redis, busy, view.clock()),
+            "columns": [*_COLUMNS, *([("Actions", "actions")] if site.access.may(request, "act") else [])],
+        }
         return site.page(request, "workers.html", at="/workers", live=True, **told)
 
     # The name may hold anything but a slash; it stands in the query, so that a strange one leads nowhere else.
     @app.get("/workers/stop", response_class=HTMLResponse)
     def ask(request: Request, name: str) -> HTMLResponse:
         """Ask before a worker is stopped: it stays so."""
-        if not site.access.person(request).may("act"):
-            raise Forbidden("your role may read only; ask an administrator for one that may act")
+        must(site, request, "act")
         worker = _worker(site, name)
         return site.page(
             request,
@@ -43,12 +64,12 @@ def add(app: FastAPI, site: Site) -> None:
             danger=True,
             button="Stop",
             action="/workers/stop",
-            fields=[("name", worker.name)],
+            fields={"name": worker.name},
             back="/workers",
         )
 
     @app.post("/workers/stop", response_class=HTMLResponse)
-    def stop(request: Request, form: Form = Depends(site.changing("act"))) -> Response:
+    def stop(request: Request, form: Form = act) -> Response:
         """Stop a worker."""
         name = form.get("name", "")
         site.actions(request).stop_worker(name)
