@@ -77,12 +77,12 @@ def add(app: FastAPI, site: Site) -> None:
 
 
 def at_odds(workers: Sequence[WorkerRow]) -> frozenset[str]:
-    """Return the digests of rules that are not those of most workers; none where all are the same."""
-    counted = Counter(worker.rules for worker in workers if worker.rules)
+    """Return the digests of rules that most workers have not; all of them where none is in force with most."""
+    counted = Counter(worker.rules for worker in workers if worker.rules).most_common()
     if len(counted) < 2:
         return frozenset()
-    most = max(counted, key=lambda digest: (counted[digest], digest))
-    return frozenset(counted) - {most}
+    clear = counted[0][1] > counted[1][1]
+    return frozenset(digest for digest, _ in counted[1 if clear else 0 :])
 
 
 def unit_of(worker: WorkerRow) -> str:
