@@ -53,7 +53,7 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
     site = Site(view, recurring_jobs(view.settings), Pages(view, access.base), access, access.base)
     for one in _PAGES:
         one.add(app, site)
-    site.access.add(app)
+    site.access.add(app, site.pages)
     _add_errors(app, site)
 
     @app.get("/healthz")
