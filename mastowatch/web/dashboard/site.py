@@ -44,10 +44,6 @@ class Site:
             request, "problem.html", at="", status=status, live=False, counters=None, problem=True, **told
         )
 
-    def actions(self, request: Request) -> Actions:
-        """Return what the person may do; the audit names them."""
-        return Actions(self.view, self.access.person(request).by)
-
     def changing(self, needs: Role) -> Callable[[Request], Awaitable[Form]]:
         """Return a dependency of a handler that changes something: it gives the form, or refuses.
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from mastowatch.jobs.failures import FailureGroup, failure_groups
-from mastowatch.jobs.listing import all_queues
+from mastowatch.jobs.listing import CURSOR_MAX, all_queues
 from mastowatch.web.dashboard.pages.filters import Asked
 from mastowatch.web.dashboard.site import Site
 
@@ -30,7 +30,7 @@ def add(app: FastAPI, site: Site) -> None:
     def failures(
         request: Request,
         queue: Annotated[str, Query(max_length=300)] = "",
-        cursor: Annotated[str, Query(max_length=64)] = "",
+        cursor: Annotated[str, Query(max_length=CURSOR_MAX)] = "",
     ) -> HTMLResponse:
         """Show what went wrong, most often first, each with its jobs."""
         found = failure_groups(view.redis, view.clock(), queue=queue or None, cursor=cursor or None)
@@ -54,4 +54,4 @@ def add(app: FastAPI, site: Site) -> None:
 
 def jobs_of(group: FailureGroup, queue: str) -> Asked:
     """Return what to ask the list of jobs for, to see those of a group."""
-    return Asked(queue=queue, status="failed", error=group.message)
+    return Asked(queue=queue, failure=group.name)

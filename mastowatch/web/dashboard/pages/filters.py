@@ -47,6 +47,7 @@ class Asked:
     status: _Short = ""
     function: _Text = ""
     error: _Text = ""
+    failure: _Text = ""
     text: _Text = ""
     within: _Short = ""
     since: _Short = ""
@@ -64,6 +65,7 @@ class Asked:
             status=self.status or None,
             function=self.function or None,
             error=self.error or None,
+            failure=self.failure or None,
             text=self.text or None,
             since=since,
             until=_moment("until", self.until),
@@ -99,6 +101,7 @@ class Asked:
             f"on the queue {self.queue}" if self.queue else "",
             f"of {self.function}" if self.function else "",
             f"with “{self.error}” in the error" if self.error else "",
+            f"that failed with “{self.failure}”" if self.failure else "",
             f"with “{self.text}” in id or description" if self.text else "",
             f"of {_WORDS.get(self.within, self.within)}" if self.within and not self.since else "",
             f"since {_told(self.since)}" if self.since else "",
@@ -113,6 +116,7 @@ _LABELS = {
     "status": "Status",
     "function": "Function",
     "error": "Error",
+    "failure": "Failure",
     "text": "Id or words",
     "within": "In",
     "since": "Since",

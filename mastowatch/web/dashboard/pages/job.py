@@ -38,7 +38,7 @@ def add(app: FastAPI, site: Site) -> None:
             bar=timeline(found),
             recurring=recurring,
             account=_account(site, found.kwargs),
-            verbs=[] if recurring else fitting(found.status),
+            verbs=[] if recurring else fitting([found.status]),
         )
 
     @app.get("/jobs/{job_id}/{action}", response_class=HTMLResponse)

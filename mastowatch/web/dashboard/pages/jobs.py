@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.control import checked_id
-from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, all_queues, list_jobs
+from mastowatch.jobs.listing import CURSOR_MAX, LIMIT_MAX, STATUSES, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.records import JobRow, read_row, read_rows
 from mastowatch.jobs.refusals import BadParameter, Refusal, Unknown
@@ -37,7 +37,7 @@ _COLUMNS = (
     ("Took", "num mid"),
     ("Ended", "wide"),
 )
-Cursor = Annotated[str, Query(max_length=64)]
+Cursor = Annotated[str, Query(max_length=CURSOR_MAX)]
 
 
 def add(app: FastAPI, site: Site) -> None:
@@ -67,7 +67,7 @@ def _add_list(app: FastAPI, site: Site) -> None:
 
 def _told(site: Site, asked: Asked, *, acts: bool) -> dict[str, Any]:
     """Return what the page of the list says beside the jobs."""
-    verbs = fitting(asked.status)
+    verbs = fitting(asked.where(site.view.clock()).statuses)
     shortcuts = [
         (name, f"{site.base}/jobs{asked.query(status=status)}", asked.status == status) for status, name in _SHORTCUTS
     ]
@@ -139,7 +139,7 @@ def _add_matching(app: FastAPI, site: Site) -> None:
         fixed = asked.fixed(now)
         found = site.actions(request).bulk(verb.action, fixed.where(now), dry_run=True, cursor=cursor or None)
         # Without a status, some of what matches may be in a state in which this can't be done.
-        roughly = "up to " if not asked.status and not found.left else "at least " if found.left else ""
+        roughly = "at least " if found.left else "" if asked.status else "up to "
         label = f"{verb.label} {roughly if found.matched else ''}{many(found.matched)}"
         return site.page(
             request,

@@ -57,9 +57,9 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
-def fitting(status: str | None) -> Sequence[Verb]:
-    """Return what makes sense for jobs of that status; all of it where they differ."""
-    return [verb for verb in VERBS.values() if not status or status in verb.statuses]
+def fitting(statuses: Sequence[str]) -> Sequence[Verb]:
+    """Return what makes sense for jobs that have one of these statuses."""
+    return [verb for verb in VERBS.values() if verb.statuses.intersection(statuses)]
 
 
 def verb_of(action: str) -> Verb:
