@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
 # Somebody waits for the page meanwhile.
 SIGN_IN_TIMEOUT_S = 10.0
+# While this key exists, reports are rehearsed.
+DRY_RUN_SWITCH = redis_store.RedisSwitches.DRY_RUN_KEY
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 
