@@ -40,6 +40,7 @@ from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
+from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
@@ -48,6 +49,7 @@ from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.sign_in import EndedSessions
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -351,6 +353,7 @@ class View:
     measures: store.AccountActions
     campaigns: store.Campaigns
     budget: Budget
+    ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
 
@@ -373,6 +376,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         measures=RedisAccountActions(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=_budget(loaded.settings, redis),
+        ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -47,9 +46,10 @@ _PAGES = (overview, jobs, failures, job, recurring, workers, cases, rules, audit
 
 def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
     """Return the app. Without a sign-in in ``access`` everybody who reaches it reads, and nobody changes anything."""
-    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None)
-    base, name = _public(view)
-    site = Site(view, recurring_jobs(view.settings), Pages(view, base), access or Access(), base)
+    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None,
+                  redirect_slashes=False)  # fmt: skip
+    access = access or Access.without_sign_in(view)
+    site = Site(view, recurring_jobs(view.settings), Pages(view, access.base), access, access.base)
     for one in _PAGES:
         one.add(app, site)
     site.access.add(app)
@@ -61,15 +61,9 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
         return health.answer(view, response)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host, *name))
+    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host, access.address.host))
     app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": CSP})
     return app
-
-
-def _public(view: View) -> tuple[str, tuple[str, ...]]:
-    """Return the path and the host name under which people reach the dashboard, where the settings name them."""
-    parts = urlsplit(getattr(view.settings, "dashboard_url", ""))
-    return parts.path.rstrip("/"), (parts.hostname,) if parts.hostname else ()
 
 
 def _add_errors(app: FastAPI, site: Site) -> None:

@@ -1,0 +1,40 @@
+"""Somebody at the dashboard, signed in: for tests of pages and of what people do there."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from mastowatch.jobs.context import View
+from mastowatch.web.dashboard.access import Access, Role
+
+KEY = b"a key for tests, thirty-two bytes long"
+NAMES: dict[Role, str] = {"read": "rita", "act": "alice", "switch": "sam"}
+
+
+def access_for_tests(view: View) -> Access:
+    """Return an access where people of NAMES have passwords; give it to ``create_dashboard(view, access)``."""
+    marks = {"password": lambda name: "a line" if name in NAMES.values() else None}
+    return Access(view.settings, view.ended_sessions, clock=view.clock, key=KEY, marks=marks)
+
+
+def cookie_for(view: View, role: Role) -> dict[str, str]:
+    """Return the cookies of a browser in which somebody of this role is signed in."""
+    access = access_for_tests(view)
+    return {access.cookies.name("session"): access.sessions.begin(NAMES[role], role, "password")}
+
+
+def sign_in(client: httpx.Client, view: View, role: Role) -> None:
+    """Have ``client`` be somebody of this role."""
+    client.cookies.update(cookie_for(view, role))
+
+
+def post(client: httpx.Client, path: str, page: str = "/", **fields: object) -> httpx.Response:
+    """Send a form as the browser does from ``page``, where its token stands; returns the answer, not followed."""
+    token = re.search(r'name="csrf" value="([^"]*)"', client.get(page).text)
+    shown = {"csrf": token.group(1) if token else ""}
+    base = client.base_url
+    origin = f"{base.scheme}://{base.netloc.decode()}"
+    headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    return client.post(path, data={**shown, **fields}, headers=headers, follow_redirects=False)
