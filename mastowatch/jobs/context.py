@@ -249,6 +249,11 @@ def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
     return rule_files.read_rule(path)
 
 
+def read_rule_source(path: Path) -> str:
+    """Return one rule file as it is written; raises RuleError."""
+    return rule_files.read_source(path)
+
+
 def fresh_campaigns() -> store.Campaigns:
     """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
     return memory_campaigns.MemoryCampaigns()

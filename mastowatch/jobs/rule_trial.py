@@ -38,7 +38,7 @@ class RulesUnusable(BadParameter):
     title = "Bad rules"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
     """A text to try, and what is told of who posted it. None: as many as the text has; an ordinary account.
 

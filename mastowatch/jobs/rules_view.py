@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mastowatch.domain import wording
 from mastowatch.domain.rule import Rule
-from mastowatch.jobs.context import View
-from mastowatch.jobs.dropped_api import DroppedRow
+from mastowatch.errors import RuleError
+from mastowatch.jobs.context import View, read_rule_source
+from mastowatch.jobs.dropped_api import DroppedRow, dropped_row
 from mastowatch.jobs.refusals import Unknown
 from mastowatch.jobs.rules_on_disk import rules_on_disk
 from mastowatch.jobs.workforce import read_workers
@@ -101,6 +102,7 @@ class RuleDetail(RuleRow):
     precision_after: int = Field(description="... once so many were decided on.")
     match: list[dict[str, Any]] = Field(description="Examples that it must hit.")
     no_match: list[dict[str, Any]] = Field(description="Examples that it must not hit.")
+    source: str = Field(description="The file as it is written now.")
     used_by: list[str] = Field(description="Rules that look at this one.")
     rearmed_at: datetime | None = Field(description="When a person re-armed it last.")
 
@@ -124,9 +126,17 @@ def read_rule(view: View, rule_id: str) -> RuleDetail:
         precision_after=rule.limits.precision_after,
         match=[dict(one) for one in rule.match],
         no_match=[dict(one) for one in rule.no_match],
+        source=_source(view, rule),
         used_by=sorted(one.id for one in found.rules if rule_id in one.parts),
         rearmed_at=datetime.fromtimestamp(rearmed_at, UTC) if rearmed_at else None,
     )
+
+
+def _source(view: View, rule: Rule) -> str:
+    try:
+        return read_rule_source(view.settings.rules_dir / rule.file)
+    except RuleError:  # gone since the rules were read
+        return ""
 
 
 def _no_rule(rule_id: str, known: list[str]) -> str:
@@ -156,17 +166,6 @@ def list_rules(view: View) -> RuleRows:
         open_reports=view.rule_stats.open_reports(),
         recent_accounts=accounts,
         recent_posts=posts,
-    )
-
-
-def dropped_row(view: View, dropped: Dropped) -> DroppedRow:
-    """Return why a rule is dropped (EVERY_RULE: why reporting is paused), and how many accounts it holds back."""
-    return DroppedRow(
-        rule_id=dropped.rule_id,
-        why=dropped.why,
-        by=dropped.by,
-        at=datetime.fromtimestamp(dropped.at, UTC),
-        held=len(view.held.waiting(dropped.rule_id)),
     )
 
 

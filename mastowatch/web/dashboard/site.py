@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 from mastowatch.reliable.scheduler import Recurring
 from mastowatch.web.dashboard.access import Access, Form, Role
@@ -50,6 +51,10 @@ class Site:
             return await self.access.change(request, needs=needs)
 
         return changed
+
+    def actions(self, request: Request) -> Actions:
+        """Return what whoever asks may have done, in their name."""
+        return Actions(self.view, self.access.person(request).by)
 
     def done(self, request: Request, to: str, said: str) -> Response:
         """Lead on to the page ``to``, like "/jobs", which shows ``said`` once: what was done."""
