@@ -17,29 +17,40 @@ from redis import Redis
 
 from mastowatch.jobs.context import View
 from mastowatch.web.dashboard import create_dashboard
-from mastowatch.web.dashboard.access import Access, Person, Role
+from mastowatch.web.dashboard.access import Role
 from tests.browser.looking import Watched, start, watched
 from tests.browser.seed import seed
 from tests.browser.site import served
+from tests.dashboard_people import access_for_tests, cookie_for
 
 
 class OpenPage:
-    """Opens pages of the dashboard at ``url``, each in a context of its own."""
+    """Opens pages, each in a context of its own: with a ``role``, as somebody who has signed in."""
 
-    def __init__(self, browser: Browser, urls: dict[str, str]) -> None:
-        self._browser, self._urls = browser, urls
+    def __init__(self, browser: Browser, view: View, open_url: str, signed_url: str) -> None:
+        self._browser, self._view, self._open_url, self._signed_url = browser, view, open_url, signed_url
         self._stack, self._all = ExitStack(), list[Watched]()
         self._allowed: set[int] = set()
 
     def __call__(
-        self, path: str = "/", *, theme: str = "light", width: int = 1280, script: bool = True, role: Role = "read"
+        self,
+        path: str = "/",
+        *,
+        theme: str = "light",
+        width: int = 1280,
+        script: bool = True,
+        role: Role | None = None,
     ) -> Page:
         """Return the page at ``path``, loaded."""
         one = self._stack.enter_context(watched(self._browser, theme=theme, width=width, script=script))
         one.allowed = self._allowed
         self._all.append(one)
+        url = self._signed_url if role else self._open_url
+        if role:
+            cookies = cookie_for(self._view, role).items()
+            one.context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies])
         page = one.page()
-        page.goto(self._urls[role] + path)
+        page.goto(url + path)
         return page
 
     def allow(self, *statuses: int) -> None:
@@ -81,27 +92,21 @@ def view(redis: Redis) -> View:
 
 
 @pytest.fixture
-def site_urls(view: View) -> Iterator[dict[str, str]]:
-    """The addresses of the dashboard by role; "read" is the one without any sign-in."""
-    with ExitStack() as stack:
-        yield {
-            role: stack.enter_context(served(create_dashboard(view, Access(person))))
-            for role, person in (
-                ("read", None),
-                ("act", Person("alice", "act")),
-                ("switch", Person("root", "switch")),
-            )
-        }
+def site_url(view: View) -> Iterator[str]:
+    """The address of a dashboard where nobody can sign in."""
+    with served(create_dashboard(view)) as url:
+        yield url
 
 
 @pytest.fixture
-def site_url(site_urls: dict[str, str]) -> str:
-    """The address of the dashboard."""
-    return site_urls["read"]
+def signed_url(view: View) -> Iterator[str]:
+    """The address of a dashboard where people sign in."""
+    with served(create_dashboard(view, access_for_tests(view))) as url:
+        yield url
 
 
 @pytest.fixture
-def open_page(browser: Browser, site_urls: dict[str, str]) -> Iterator[OpenPage]:
-    opened = OpenPage(browser, site_urls)
+def open_page(browser: Browser, view: View, site_url: str, signed_url: str) -> Iterator[OpenPage]:
+    opened = OpenPage(browser, view, site_url, signed_url)
     yield opened
     assert opened.close() == []

@@ -10,10 +10,10 @@ from playwright.sync_api import sync_playwright
 from redis import Redis
 
 from mastowatch.web.dashboard import create_dashboard
-from mastowatch.web.dashboard.access import Access, Person
 from tests.browser.looking import start, watched
 from tests.browser.seed import seed
 from tests.browser.site import served
+from tests.dashboard_people import access_for_tests, cookie_for
 from tests.redis_server import private_redis
 
 PAGES = {
@@ -40,13 +40,17 @@ def main(out: Path, wanted: str = "") -> None:
     with private_redis() as url, Redis.from_url(url) as redis, sync_playwright() as playwright:
         view = seed(redis, time.time())
         browser = start(playwright)
-        with served(create_dashboard(view, Access(Person("alice", "switch")))) as address:
+        with served(create_dashboard(view, access_for_tests(view))) as address:
             for theme in ("light", "dark"):
                 for width in WIDTHS:
                     names = {name: path for name, path in PAGES.items() if wanted in f"{name}-{theme}-{width}"}
                     if not names:
                         continue
                     with watched(browser, theme=theme, width=width) as one:
+                        cookies = cookie_for(view, "switch").items()
+                        one.context.add_cookies(
+                            [{"name": name, "value": value, "url": address} for name, value in cookies]
+                        )
                         page = one.page()
                         for name, path in names.items():
                             page.goto(address + path)

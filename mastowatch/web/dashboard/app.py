@@ -17,6 +17,7 @@ from mastowatch.jobs.refusals import Refusal
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.logs import event
 from mastowatch.web import health
+from mastowatch.web.dashboard import live_routes
 from mastowatch.web.dashboard.access import Access
 from mastowatch.web.dashboard.pages import (
     audit,
@@ -52,6 +53,7 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
     site = Site(view, recurring_jobs(view.settings), Pages(view, access.base), access, access.base)
     for one in _PAGES:
         one.add(app, site)
+    live_routes.add(app, site)
     site.access.add(app)
     _add_errors(app, site)
 

@@ -31,6 +31,11 @@ def span(seconds: float | None) -> str:
     return " ".join(parts[:2])
 
 
+def lasting(seconds: float) -> str:
+    """Return a span of time that may be an age: whole seconds, or – for none."""
+    return span(int(seconds)) if seconds >= 1 else f"<{_THIN}1{_THIN}s" if seconds > 0 else "–"
+
+
 def rough(seconds: float) -> str:
     """Return a span of time in its largest unit: 12 s, 3 min, 2 d."""
     return next((f"{int(seconds // size)}{_THIN}{unit}" for size, unit in _UNITS if seconds >= size), f"0{_THIN}s")
@@ -55,7 +60,7 @@ def when(context: Context, at: datetime | None) -> Markup:
     distance = (at - context["now"]).total_seconds()
     relative = "now" if abs(distance) < 1 else f"in {rough(distance)}" if distance > 0 else f"{rough(-distance)} ago"
     at = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
         at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), relative
     )
 
@@ -77,6 +82,7 @@ def words(name: str) -> str:
 
 FILTERS = {
     "span": span,
+    "lasting": lasting,
     "number": number,
     "epoch": epoch,
     "when": when,
