@@ -7,16 +7,27 @@ import re
 import httpx
 
 from mastowatch.jobs.context import View
+from mastowatch.ports.sign_in import SignInServer
 from mastowatch.web.dashboard.access import Access, Role
+from mastowatch.web.dashboard.access.passwords import Line, Passwords, hash_password
 
 KEY = b"a key for tests, thirty-two bytes long"
 NAMES: dict[Role, str] = {"read": "rita", "act": "alice", "switch": "sam"}
 
 
-def access_for_tests(view: View) -> Access:
+PASSWORD = "correct horse battery"
+_HASHED = hash_password(PASSWORD)
+
+
+def passwords_for_tests() -> Passwords:
+    """Return people of NAMES, all with PASSWORD."""
+    return Passwords(Line(name, role, _HASHED) for role, name in NAMES.items())
+
+
+def access_for_tests(view: View, server: SignInServer | None = None) -> Access:
     """Return an access where people of NAMES have passwords; give it to ``create_dashboard(view, access)``."""
-    marks = {"password": lambda name: "a line" if name in NAMES.values() else None}
-    return Access(view.settings, view.ended_sessions, clock=view.clock, key=KEY, marks=marks)
+    people = passwords_for_tests()
+    return Access(view.settings, view.ended_sessions, clock=view.clock, key=KEY, passwords=people, server=server)
 
 
 def cookie_for(view: View, role: Role) -> dict[str, str]:

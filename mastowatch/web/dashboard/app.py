@@ -54,7 +54,7 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
     for one in _PAGES:
         one.add(app, site)
     live_routes.add(app, site)
-    site.access.add(app)
+    site.access.add(app, site.pages)
     _add_errors(app, site)
 
     @app.get("/healthz")

@@ -11,17 +11,21 @@ from starlette.concurrency import run_in_threadpool
 
 from mastowatch.config import Settings
 from mastowatch.jobs.context import View
-from mastowatch.ports.sign_in import EndedSessions
+from mastowatch.ports.sign_in import EndedSessions, SignInServer
 from mastowatch.web.dashboard.access import csrf
 from mastowatch.web.dashboard.access.address import Address
 from mastowatch.web.dashboard.access.cookies import Cookies
 from mastowatch.web.dashboard.access.forms import Form, read_form
 from mastowatch.web.dashboard.access.guard import Guard
+from mastowatch.web.dashboard.access.oauth import MastodonWay
+from mastowatch.web.dashboard.access.passwords import Passwords
 from mastowatch.web.dashboard.access.person import ANYBODY, STRANGER, Person, Role, at_most
 from mastowatch.web.dashboard.access.prefix import Prefix
 from mastowatch.web.dashboard.access.refusals import Forbidden, NotSignedIn
+from mastowatch.web.dashboard.access.routes import SignInPages
 from mastowatch.web.dashboard.access.seals import Seal
 from mastowatch.web.dashboard.access.sessions import Session, Sessions, Way
+from mastowatch.web.dashboard.rendering import Pages
 
 _SESSION: Final = "mastowatch.session"
 SAID_S = 120
@@ -33,8 +37,8 @@ READ_ONLY = "The dashboard is read-only (DASHBOARD_READ_ONLY)."
 class Access:
     """Who may do what on one dashboard.
 
-    ``key`` signs cookies and forms. ``marks`` tell, for each way to sign in that is set up, what the session of a name
-    rests on, or None: then it has none. Without any way everybody may look and nobody may change anything.
+    ``key`` signs cookies and forms. Without ``passwords`` and without a ``server`` nobody can sign in: then everybody
+    may look, and nobody may change anything.
     """
 
     def __init__(
@@ -44,16 +48,16 @@ class Access:
         *,
         clock: Callable[[], float],
         key: bytes,
-        marks: dict[Way, Callable[[str], str | None]] | None = None,
+        passwords: Passwords | None = None,
+        server: SignInServer | None = None,
     ) -> None:
         self.address = Address(settings)
         self.cookies = Cookies(self.address)
-        self.read_only = settings.dashboard_read_only
-        self.ways: dict[Way, Callable[[str], str | None]] = marks or {}
-        self._key = key
+        self.read_only, self.clock, self.key = settings.dashboard_read_only, clock, key
+        self.passwords = passwords if passwords is not None and len(passwords) else None
+        self.mastodon = MastodonWay(server, self.address, key, clock) if server is not None else None
         self._said = Seal(key, "said", clock)
-        life_s = settings.dashboard_session_hours * 3600
-        self.sessions = Sessions(key, ended, clock, life_s, self._mark_of)
+        self.sessions = Sessions(key, ended, clock, settings.dashboard_session_hours * 3600, self._mark_of)
 
     @classmethod
     def without_sign_in(cls, view: View) -> Access:
@@ -63,16 +67,17 @@ class Access:
     @property
     def set_up(self) -> bool:
         """Whether people can sign in, and must."""
-        return bool(self.ways)
+        return self.passwords is not None or self.mastodon is not None
 
     @property
     def base(self) -> str:
         """The path that every link begins with: "" or something like "/mastowatch"."""
         return self.address.base
 
-    def add(self, app: FastAPI) -> None:
+    def add(self, app: FastAPI, pages: Pages) -> None:
         """Have ``app`` let in only who may be there. Call it before the middleware of headers and hosts is added."""
-        app.add_middleware(Guard, access=self)
+        SignInPages(self, pages).add(app)
+        app.add_middleware(Guard, access=self, pages=pages)
         app.add_middleware(Prefix, address=self.address)
 
     # What pages ask ------------------------------------------------------------------------------------------------
@@ -91,7 +96,7 @@ class Access:
     def csrf(self, request: Request) -> str:
         """Return what the hidden field ``csrf`` of every form must hold; "" where nobody may send one."""
         session = self.session(request)
-        return csrf.token(self._key, session.id) if session is not None else ""
+        return csrf.token(self.key, session.id) if session is not None else ""
 
     async def change(self, request: Request, *, needs: Role) -> Form:
         """Return the fields of a form that may be acted on, after all checks.
@@ -100,17 +105,22 @@ class Access:
         """
         if not self.set_up:
             raise Forbidden(NO_SIGN_IN)
-        session = self.session(request)
-        if session is None:
-            raise NotSignedIn("You are not signed in any more. Sign in, and try again.")
-        csrf.check_origin(request, self.address)
-        form = await read_form(request)
-        csrf.check_token(self._key, session.id, form.get(csrf.FIELD, ""))
+        session, form = await self.own_form(request)
         if self.read_only:
             raise Forbidden(READ_ONLY)
         if not self.may(request, needs):
             raise Forbidden(f"This needs the role “{needs}”; yours is “{session.role}”.")
         return form
+
+    async def own_form(self, request: Request) -> tuple[Session, Form]:
+        """Return who sent a form from a page of ours, and the form, whatever their role; raises as ``change`` does."""
+        session = self.session(request)
+        if session is None:
+            raise NotSignedIn("You are not signed in any more. Sign in, and try again.")
+        csrf.check_origin(request, self.address)
+        form = await read_form(request)
+        csrf.check_token(self.key, session.id, form.get(csrf.FIELD, ""))
+        return session, form
 
     # A line for the next page --------------------------------------------------------------------------------------
 
@@ -156,4 +166,6 @@ class Access:
         self.cookies.put(response, "session", self.sessions.begin(name, role, way), None)
 
     def _mark_of(self, way: Way, name: str) -> str | None:
-        return self.ways[way](name) if way in self.ways else None
+        """Return what a session of this name rests on now, or None: such a session is over."""
+        found = self.passwords if way == "password" else self.mastodon
+        return found.mark_of(name) if found is not None else None

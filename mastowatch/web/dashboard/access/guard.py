@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mastowatch.errors import MastoWatchError
 from mastowatch.web.dashboard.access.refusals import NotSignedIn
+from mastowatch.web.dashboard.rendering import Pages
 
 if TYPE_CHECKING:
     from mastowatch.web.dashboard.access.access import Access
@@ -23,8 +24,8 @@ _OPEN_BELOW = ("/sign-in/", "/static/")
 class Guard:
     """Lets a request pass to ``app`` if somebody is signed in, nobody needs to be, or the path is open to all."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+    def __init__(self, app: ASGIApp, access: Access, pages: Pages) -> None:
+        self._app, self._access, self._pages = app, access, pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -49,13 +50,20 @@ class Guard:
     async def _to_sign_in(self, request: Request) -> Response:
         path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
         wanted = f"{path}?{query}" if query else path
-        there = f"{self._access.base}/sign-in?next={quote(wanted, safe='/')}"
         if "hx-request" in request.headers:
             # htmx would put the page of the sign-in into the middle of this one; so told, it goes there.
             return Response(status_code=401, headers={"HX-Redirect": f"{self._access.base}/sign-in"})
         if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", "text/html"):
             return await _told(request, NotSignedIn("You are not signed in any more. Sign in, and try again."))
-        return RedirectResponse(there, 303)
+        if _from_elsewhere(request):
+            # Our cookies are strict, so a link on another site does not bring them along; one of our own does.
+            return HTMLResponse(self._pages.render("lead_on.html", to=self._access.address.path(wanted)))
+        return RedirectResponse(f"{self._access.base}/sign-in?next={quote(wanted, safe='/')}", 303)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Return whether a person has followed a link of another site to here."""
+    return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 async def _told(request: Request, error: MastoWatchError) -> Response:
