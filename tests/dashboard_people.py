@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
+import uvicorn
+from starlette.types import ASGIApp
 
 from mastowatch.jobs.context import View
 from mastowatch.ports.sign_in import SignInServer
@@ -34,6 +39,22 @@ def cookie_for(view: View, role: Role) -> dict[str, str]:
     """Return the cookies of a browser in which somebody of this role is signed in."""
     access = access_for_tests(view)
     return {access.cookies.name("session"): access.sessions.begin(NAMES[role], role, "password")}
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[tuple[str, int]]:
+    """Serve ``app`` as the process does; yields address and port."""
+    options = {"host": "127.0.0.1", "port": 0, "http": "httptools", "log_config": None, "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, **options))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def sign_in(client: httpx.Client, view: View, role: Role) -> None:

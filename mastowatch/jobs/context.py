@@ -273,6 +273,11 @@ def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
     return rule_files.read_rule(path)
 
 
+def read_rule_source(path: Path) -> str:
+    """Return one rule file as it is written; raises RuleError."""
+    return rule_files.read_source(path)
+
+
 def fresh_campaigns() -> store.Campaigns:
     """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
     return memory_campaigns.MemoryCampaigns()
@@ -413,6 +418,8 @@ class View:
     history: store.History
     posts: store.RecentPosts
     rule_stats: store.RuleStats
+    measures: store.AccountActions
+    campaigns: store.Campaigns
     budget: Budget
     ended_sessions: EndedSessions
     settings: Settings
@@ -434,6 +441,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         history=redis_store.RedisHistory(redis),
         posts=_posts(loaded.settings, redis),
         rule_stats=RedisRuleStats(redis),
+        measures=RedisAccountActions(redis),
+        campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=_budget(loaded.settings, redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,

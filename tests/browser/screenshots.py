@@ -31,13 +31,15 @@ PAGES = {
     "switches": "/switches",
     "nothing": "/nothing",
 }
+# As a host has it that was set up with care.
+REDIS = ("--appendonly", "yes", "--maxmemory", "512mb")
 WIDTHS = (360, 800, 1280)
 
 
 def main(out: Path, wanted: str = "") -> None:
     """Write PAGE-THEME-WIDTH.png; ``wanted`` is part of that name, without ``.png``."""
     out.mkdir(parents=True, exist_ok=True)
-    with private_redis() as url, Redis.from_url(url) as redis, sync_playwright() as playwright:
+    with private_redis(*REDIS) as url, Redis.from_url(url) as redis, sync_playwright() as playwright:
         view = seed(redis, time.time())
         browser = start(playwright)
         with served(create_dashboard(view, access_for_tests(view))) as address:
@@ -52,6 +54,8 @@ def main(out: Path, wanted: str = "") -> None:
                             [{"name": name, "value": value, "url": address} for name, value in cookies]
                         )
                         page = one.page()
+                        page.goto(address)
+                        page.wait_for_timeout(500)  # the charts' history is read beside the first page
                         for name, path in names.items():
                             page.goto(address + path)
                             page.screenshot(path=out / f"{name}-{theme}-{width}.png", full_page=True)

@@ -46,7 +46,7 @@ _FAULT = (
 
 def make_view(redis: Redis) -> View:
     """Return the View of the seeded server."""
-    return contexts.view(Loaded(Settings(instance_base=INSTANCE, rules_dir=RULES), {}), redis)
+    return contexts.view(Loaded(Settings(instance_base=INSTANCE, rules_dir=RULES, dry_run=False), {}), redis)
 
 
 def seed(redis: Redis, now: float | None = None) -> View:

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mastowatch import __version__
 from mastowatch.jobs.context import View
-from mastowatch.web.dashboard.charts import HEIGHT, WIDTH
+from mastowatch.web.dashboard.charts import CHART_HEIGHT, CHART_WIDTH, HEIGHT, WIDTH
 from mastowatch.web.dashboard.shown import FILTERS, epoch
 
 STATIC = Path(__file__).parent / "static"
@@ -48,6 +48,7 @@ class Pages:
             base=base,
             menu=MENU,
             spark=(WIDTH, HEIGHT),
+            chart_box=(CHART_WIDTH, CHART_HEIGHT),
             refresh_s=REFRESH_S,
         )
 

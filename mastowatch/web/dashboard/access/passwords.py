@@ -15,6 +15,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from mastowatch.errors import ConfigError
 from mastowatch.web.dashboard.access.person import ROLES, Role
@@ -50,7 +51,7 @@ class Passwords:
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self._lines = {line.name: line for line in lines}
-        self._nobody = hash_password(secrets.token_urlsafe())
+        self._nobody = _of_nobody()
 
     @classmethod
     def parse(cls, text: str, where: str) -> Passwords:
@@ -93,6 +94,12 @@ def hash_password(password: str) -> str:
     salt = secrets.token_bytes(_SALT)
     hashed = _scrypt(password, salt, _N, _R, _P)
     return f"scrypt${_N}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(hashed).decode()}"
+
+
+@cache
+def _of_nobody() -> str:
+    """Return what the password of an unknown name is compared with."""
+    return hash_password(secrets.token_urlsafe())
 
 
 def _matches(password: str, hashed: str) -> bool:

@@ -227,5 +227,9 @@
   });
   document.querySelectorAll("[data-script]").forEach(one => { one.hidden = false; });
 
+  // On a narrow screen the menu is wider than the window.
+  const here = document.querySelector(".menu [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+
   follow();
 })();
