@@ -51,14 +51,21 @@ def make_view(redis: Redis) -> View:
 
 def seed(redis: Redis, now: float | None = None) -> View:
     """Fill ``redis`` and return its View."""
+    at = now or time.time()
+    view = seed_jobs(redis, at)
+    view.history.record(history(at))
+    _people(view, at)
+    _counts(view)
+    return view
+
+
+def seed_jobs(redis: Redis, now: float | None = None) -> View:
+    """Fill ``redis`` with jobs, workers and queues alone, and return its View."""
     at, view = now or time.time(), make_view(redis)
     _recurring(view, at)
     _waiting(redis, at)
     _running(redis, at)
     _ended(redis, at)
-    view.history.record(history(at))
-    _people(view, at)
-    _counts(view)
     return view
 
 
