@@ -41,6 +41,7 @@ local KINDS = {
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches', switches = 'switches',
   layout = 'layout', handed_on = 'posts handed on',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
+  session = 'ended sessions',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

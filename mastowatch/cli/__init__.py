@@ -111,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_panic)
 
     _add_migrate(_add(commands, "migrate", "move from another job system", []), [config])
+    about = "say who may sign in to the dashboard"
+    _add_sign_in(_add(commands, "sign-in", about, []), [config])
 
     one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
     about = "delete without asking; otherwise it shows what it would delete, and asks"
@@ -184,6 +186,22 @@ def _add_migrate(group: argparse.ArgumentParser, parents: list[_Parser]) -> None
     one.add_argument("--keep", action="store_true", help="keep the keys that Celery leaves behind")
     one.add_argument("--json", action="store_true", help="print JSON, for other programs")
     one.set_defaults(run=_migrate_celery)
+
+
+def _add_sign_in(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="ACTION", dest="action")
+    about = "register the dashboard with the Mastodon server, whose roles then say who may do what"
+    _add(actions, "mastodon", about, parents).set_defaults(run=_sign_in)
+    about = "let somebody sign in by a password, or change it; asks for it twice, or reads it from standard input"
+    one = _add(actions, "password", about, parents)
+    one.add_argument("name", metavar="NAME", help="letters, digits, and _ . - inside")
+    about = "read: look; act: cancel and queue jobs, stop all work; switch: all the rest"
+    one.add_argument("--role", required=True, choices=("read", "act", "switch"), help=about)
+    one.set_defaults(run=_sign_in)
+    _add(actions, "list", "list who may sign in", parents).set_defaults(run=_sign_in)
+    one = _add(actions, "remove", "let somebody sign in by a password no more", parents)
+    one.add_argument("name", metavar="NAME", help="the name that was given")
+    one.set_defaults(run=_sign_in)
 
 
 def _load(sources: Sources) -> Loaded:
@@ -309,3 +327,9 @@ def _forget(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import forget
 
     return forget.run(_load(sources), arguments)
+
+
+def _sign_in(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import sign_in
+
+    return sign_in.run(sources, arguments)
