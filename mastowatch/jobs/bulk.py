@@ -60,14 +60,17 @@ def run(
     at_most, find_until = (SCAN_MAX, until) if dry_run else (JOBS_MAX, began + FIND_S)
     ids, next_cursor, scanned = _found(redis, where, clock(), cursor, find_until, at_most)
     done = changed = 0
-    while not dry_run and done < len(ids) and (done == 0 or time.monotonic() < until):
+    # Past its time it goes on until something is changed: else the next request would try the same ones.
+    while not dry_run and done < len(ids) and (changed == 0 or time.monotonic() < until):
         part = ids[done : done + _PART]
         changed += _change(redis, action, part, clock(), keep_s=keep_s)
         done += len(part)
     reached = len(ids) if dry_run else done
     left = next_cursor is not None or reached < len(ids)
     # What was changed has left its list, and all behind it has moved up: the next look begins where this one began.
-    again = cursor if changed or reached < len(ids) else next_cursor
+    # Only what waited already and was brought to the front still stands there.
+    stays = action == "run" and where.status != "scheduled"
+    again = cursor if changed and not stays else next_cursor
     return BulkResult(
         action=action,
         matched=len(ids),
