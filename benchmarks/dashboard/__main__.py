@@ -98,7 +98,7 @@ def _rows(api: Side, dashboard: Side, theirs: Side | None, options: argparse.Nam
     yield Row(
         "overview, page",
         Page(dashboard, ["/"], {}),
-        Page(theirs, ["/0/", "/0/data/queues.json"], {}) if theirs else None,
+        Page(theirs, ["/", "/0/data/queues.json"], {}) if theirs else None,
     )
 
 
