@@ -6,6 +6,7 @@ Refusals come out as exceptions of ``mastowatch.jobs.refusals``; ``mastowatch.we
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
@@ -24,6 +25,13 @@ from mastowatch.reliable.facts import queue_facts
 from mastowatch.reliable.scheduler import Recurring
 
 
+class PausedQueue(BaseModel):
+    """Who paused a queue, and when."""
+
+    by: str
+    at: datetime
+
+
 class QueueRow(BaseModel):
     """How a queue stands; counts are of records that are still kept, totals of all ever."""
 
@@ -39,6 +47,7 @@ class QueueRow(BaseModel):
     workers: int
     finished_total: int
     failed_total: int
+    paused: PausedQueue | None = Field(default=None, description="Who paused it and when; null while its jobs run.")
 
 
 class Queues(BaseModel):

@@ -17,6 +17,7 @@ from mastowatch.ports.types import (
     Counters,
     Dropped,
     DroppedBy,
+    Fate,
     Full,
     Look,
     OpenReport,
@@ -26,6 +27,8 @@ from mastowatch.ports.types import (
     RuleRecord,
     Sighting,
     Status,
+    SwitchName,
+    SwitchState,
 )
 
 
@@ -96,6 +99,14 @@ class RecentPosts(Protocol):
         """Yield the looks taken at or after ``at``, the oldest first."""
         ...
 
+    def get(self, account_id: str) -> Look | None:
+        """Return the look at an account, if it is kept."""
+        ...
+
+    def find(self, acct: str) -> Look | None:
+        """Return the look at the account of this name (``name`` or ``name@domain``), if it is kept; case aside."""
+        ...
+
     def count(self) -> tuple[int, int]:
         """Return how many looks and posts are kept."""
         ...
@@ -129,6 +140,10 @@ class RuleStats(Protocol):
 
     def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
         """Return the record of each rule; an empty one of those that never hit."""
+        ...
+
+    def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
+        """Return what became of each report; those that are not known are left out."""
         ...
 
     def open_reports(self) -> int:
@@ -187,13 +202,17 @@ class Cases(Protocol):
         """Return the cases judged last, newest first."""
         ...
 
+    def older(self, than: tuple[float, str] | None, limit: int) -> tuple[Case, ...]:
+        """Return the cases that stand after one (when it was judged, its account), newest first; from the first."""
+        ...
+
     def count(self) -> int:
         """Return how many cases are kept."""
         ...
 
 
 class Switches(Protocol):
-    """The panic stop, as set by a person at run time."""
+    """The panic stop and the dry run, as set by a person at run time. The settings may turn on either as well."""
 
     def panic_stop(self) -> bool:
         """Return whether it is on; raises StoreUnavailable when that can't be read: the caller stops."""
@@ -205,6 +224,18 @@ class Switches(Protocol):
 
     def describe_panic_stop(self) -> str:
         """Return "off" or "on since ... by ..." for people."""
+        ...
+
+    def dry_run(self) -> bool:
+        """Return whether reports are only rehearsed; raises StoreUnavailable when that can't be read: files none."""
+        ...
+
+    def set_dry_run(self, *, on: bool, by: str, now: float) -> None:
+        """Switch it, recording who did it and when."""
+        ...
+
+    def state(self, name: SwitchName) -> SwitchState | None:
+        """Return how a switch stands and who turned it last; None: nobody ever has, so it is off."""
         ...
 
 
@@ -338,6 +369,14 @@ class Audit(Protocol):
 
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest entries, newest first."""
+        ...
+
+    def older(self, than: str | None, limit: int) -> tuple[tuple[str, AuditEntry], ...]:
+        """Return the entries before a place (None: from the newest), newest first, each with its own place."""
+        ...
+
+    def count(self) -> int:
+        """Return how many entries are kept."""
         ...
 
 

@@ -17,24 +17,54 @@ from mastowatch.jobs.refusals import Refusal
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.logs import event
 from mastowatch.web import health
+from mastowatch.web.dashboard import live_routes
+from mastowatch.web.dashboard.access import Access
+from mastowatch.web.dashboard.pages import (
+    audit,
+    cases,
+    failures,
+    job,
+    jobs,
+    overview,
+    queues,
+    recurring,
+    rules,
+    switches,
+    workers,
+)
 from mastowatch.web.dashboard.rendering import STATIC, Pages
-from mastowatch.web.dashboard.routes import add_pages
+from mastowatch.web.dashboard.site import Site
 from mastowatch.web.headers import COMMON, Headers
 from mastowatch.web.hosts import HostGuard
 
 log = logging.getLogger(__name__)
 
-_CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    # "no-referrer" would have browsers say "null" for where our own forms come from.
+    "Referrer-Policy": "same-origin",
+    # For browsers that don't know frame-ancestors.
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_PAGES = (overview, jobs, failures, job, recurring, workers, queues, cases, rules, audit, switches)
 
 
-def create_dashboard(view: View) -> FastAPI:
-    """Return the app. It has no sign-in: bind it to loopback, or put a proxy with one in front."""
-    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None)
-    pages = Pages(view)
-    add_pages(app, view, recurring_jobs(view.settings), pages)
-    _add_errors(app, pages)
+def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
+    """Return the app. Without a sign-in in ``access`` everybody who reaches it reads, and nobody changes anything."""
+    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None,
+                  redirect_slashes=False)  # fmt: skip
+    access = access or Access.without_sign_in(view)
+    site = Site(view, recurring_jobs(view.settings), Pages(view, access.base), access, access.base)
+    for one in _PAGES:
+        one.add(app, site)
+    live_routes.add(app, site)
+    site.access.add(app, site.pages)
+    _add_errors(app, site)
 
     @app.get("/healthz")
     def healthz(response: Response) -> health.Health:
@@ -42,36 +72,34 @@ def create_dashboard(view: View) -> FastAPI:
         return health.answer(view, response)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host,))
-    app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": _CSP})
+    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host, access.address.host))
+    app.add_middleware(Headers, headers={**COMMON, **HEADERS})
     return app
 
 
-def _add_errors(app: FastAPI, pages: Pages) -> None:
+def _add_errors(app: FastAPI, site: Site) -> None:
     async def redis_away(request: Request, error: Exception) -> Response:
         event(log, logging.WARNING, "redis_unavailable", path=request.url.path, error=type(error).__name__)
-        return pages.problem(503, "Redis is away", "Nothing can be shown until it answers. See why:",
-                             "systemctl status redis-server")  # fmt: skip
+        return site.problem(request, 503, "Redis is away", "Nothing can be shown until it answers. See why:",
+                            "systemctl status redis-server")  # fmt: skip
 
     async def refusal(request: Request, error: Exception) -> Response:
-        del request
         assert isinstance(error, Refusal)  # noqa: S101 -- Starlette's handlers are typed for any exception
-        return pages.problem(error.status, error.title, str(error))
+        return site.problem(request, error.status, error.title, str(error))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 -- as above
-        return pages.problem(error.status_code, HTTPStatus(error.status_code).phrase, f"{request.url.path}")
+        return site.problem(request, error.status_code, HTTPStatus(error.status_code).phrase, f"{request.url.path}")
 
     async def invalid(request: Request, error: Exception) -> Response:
-        del request
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
         first = error.errors()[0]
-        return pages.problem(422, "Bad parameter", f"{first['loc'][-1]}: {first['msg']}")
+        return site.problem(request, 422, "Bad parameter", f"{first['loc'][-1]}: {first['msg']}")
 
     async def unforeseen(request: Request, error: Exception) -> Response:
-        del request, error  # Starlette raises it once more for the journal
-        return pages.problem(500, "Internal error", "Its traceback is in the journal:",
-                             "journalctl -u mastowatch-dashboard")  # fmt: skip
+        del error  # Starlette raises it once more for the journal
+        return site.problem(request, 500, "Internal error", "Its traceback is in the journal:",
+                            "journalctl -u mastowatch-dashboard")  # fmt: skip
 
     app.add_exception_handler(RedisError, redis_away)
     app.add_exception_handler(StoreUnavailable, redis_away)
