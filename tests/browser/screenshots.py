@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from redis import Redis
 
+from mastowatch.jobs.context import View
 from mastowatch.web.dashboard import create_dashboard
 from tests.browser.looking import start, watched
 from tests.browser.seed import seed
@@ -36,11 +38,16 @@ REDIS = ("--appendonly", "yes", "--maxmemory", "512mb")
 WIDTHS = (360, 800, 1280)
 
 
+def standing_still(view: View, at: float) -> View:
+    """Return the View with a clock that stands, so that the first screenshot and the last show the same."""
+    return replace(view, clock=lambda: at)
+
+
 def main(out: Path, wanted: str = "") -> None:
     """Write PAGE-THEME-WIDTH.png; ``wanted`` is part of that name, without ``.png``."""
     out.mkdir(parents=True, exist_ok=True)
     with private_redis(*REDIS) as url, Redis.from_url(url) as redis, sync_playwright() as playwright:
-        view = seed(redis, time.time())
+        view = standing_still(seed(redis, at := time.time()), at)
         browser = start(playwright)
         with served(create_dashboard(view, access_for_tests(view))) as address:
             for theme in ("light", "dark"):
