@@ -43,7 +43,7 @@ from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
@@ -55,10 +55,10 @@ from mastowatch.ports.stream import PublicStream
 log = logging.getLogger(__name__)
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
-# Somebody waits for the page meanwhile.
-SIGN_IN_TIMEOUT_S = 10.0
 # While this key exists, reports are rehearsed.
 DRY_RUN_SWITCH = redis_store.RedisSwitches.DRY_RUN_KEY
+# Somebody waits for the page meanwhile.
+SIGN_IN_TIMEOUT_S = 10.0
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 
@@ -103,15 +103,28 @@ class Context:
             self.cursors.set(name, known)
         return known
 
-    def judged_by(self) -> str:
+    def rehearsing(self) -> bool:
+        """Return whether reports are only rehearsed, by the settings or by the switch.
+
+        Raises Stopped when the switch can't be read: whoever goes on might file what nobody wants filed.
+        """
+        if self.settings.dry_run:
+            return True
+        try:
+            return self.switches.dry_run()
+        except StoreUnavailable as error:
+            raise Stopped("the dry-run switch can't be read, so nothing is judged") from error
+
+    def judged_by(self, *, rehearsing: bool | None = None) -> str:
         """Return what a judgement depends on beside the account: rules, thresholds, exemptions, rehearsal.
 
-        With any of them changed, an account that was judged already is judged again.
+        With any of them changed, an account that was judged already is judged again. ``rehearsing`` is what a judgement
+        went by, as the switch may have been turned since; None: as it stands now.
         """
         chosen = self.settings
         parts = (
             self.rules.digest,
-            str(chosen.dry_run),
+            str(self.rehearsing() if rehearsing is None else rehearsing),
             str(chosen.report_threshold),
             str(chosen.watch_threshold),
             ",".join(sorted(chosen.exempt_accounts)),
@@ -143,6 +156,15 @@ class Context:
             raise Stopped("the panic stop can't be read, so it counts as on") from error
         if stopped:
             raise Stopped("the panic stop is on; `mastowatch panic off` ends it")
+
+    def ensure_filing(self) -> None:
+        """Raise Stopped as ``ensure_running`` does, or RehearsalBegun while reports are only rehearsed.
+
+        For what is about to change something at Mastodon: the switch may have been turned since the account was judged.
+        """
+        self.ensure_running()
+        if self.rehearsing():
+            raise RehearsalBegun("the dry run has been turned on")
 
 
 def current() -> Context:
@@ -249,6 +271,11 @@ def read_rule_documents(
 def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
     """Return one rule file as its name and its TOML document; raises RuleError."""
     return rule_files.read_rule(path)
+
+
+def read_rule_source(path: Path) -> str:
+    """Return one rule file as it is written; raises RuleError."""
+    return rule_files.read_source(path)
 
 
 def fresh_campaigns() -> store.Campaigns:
@@ -391,6 +418,8 @@ class View:
     history: store.History
     posts: store.RecentPosts
     rule_stats: store.RuleStats
+    measures: store.AccountActions
+    campaigns: store.Campaigns
     budget: Budget
     ended_sessions: EndedSessions
     settings: Settings
@@ -412,6 +441,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         history=redis_store.RedisHistory(redis),
         posts=_posts(loaded.settings, redis),
         rule_stats=RedisRuleStats(redis),
+        measures=RedisAccountActions(redis),
+        campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=_budget(loaded.settings, redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,

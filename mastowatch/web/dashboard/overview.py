@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from mastowatch import metrics
 from mastowatch.config.settings import QUEUES
@@ -60,13 +61,13 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A chart with its words. ``unit`` follows each value, ``mean`` says what one is."""
+    """A chart with its words. ``now`` is the value that stands beside its title, None where nothing is known."""
 
-    key: str
+    key: Literal["done", "failed", "waited"]
     title: str
-    unit: str
     trend: Trend
     chart: Chart
+    now: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class OverviewReader:
             summary=summary(facts),
             findings=findings,
             trends=trends,
-            panels=_panels(trends),
+            panels=_panels(trends, max((one.oldest_s for one in facts.queues if one.depth), default=0.0)),
             queues=[self._line(one, now) for one in facts.queues],
             workers=facts.workers,
             recurring=sorted(facts.recurring, key=lambda one: one.next_run_at or _NEVER),
@@ -127,11 +128,12 @@ class OverviewReader:
         return QueueLine(facts, self.trends.rate(name, now), sparkline(self.trends.depths(name, now)))
 
 
-def _panels(trends: Trends) -> list[Panel]:
+def _panels(trends: Trends, oldest_s: float) -> list[Panel]:
+    failed = sum(one for one in trends.failed.values if one is not None)
     return [
-        Panel("done", "Jobs done", "a minute", trends.done, line_chart(trends.done)),
-        Panel("failed", "Failures", "", trends.failed, bar_chart(trends.failed.values)),
-        Panel("waited", "Longest wait", "s", trends.waited, line_chart(trends.waited)),
+        Panel("done", "Jobs done", trends.done, line_chart(trends.done), trends.done.now),
+        Panel("failed", "Failures", trends.failed, bar_chart(trends.failed.values), failed),
+        Panel("waited", "Longest wait", trends.waited, line_chart(trends.waited), oldest_s),
     ]
 
 

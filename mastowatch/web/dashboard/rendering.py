@@ -19,6 +19,7 @@ MENU = (
     ("/", "Overview"),
     ("/jobs", "Jobs"),
     ("/failures", "Failures"),
+    ("/queues", "Queues"),
     ("/recurring", "Recurring"),
     ("/workers", "Workers"),
     ("/cases", "Cases"),

@@ -115,6 +115,11 @@ class _Series:
         """Return how much a total has grown, taken to grow evenly from point to point."""
         return self._total(totals, end) - self._total(totals, start)
 
+    def failures(self, start: float, end: float) -> float:
+        """Return how many jobs failed, each counted where it was seen: there is no half a failure."""
+        before, last = bisect_right(self.at, start) - 1, bisect_right(self.at, end) - 1
+        return self.failed[last] - self.failed[before] if last > before >= 0 else 0.0
+
     def most_waited(self, start: float, end: float) -> float:
         first, last = bisect_left(self.at, start), bisect_right(self.at, end)
         return max(self.waited[first:last] or self.waited[max(0, first - 1) : first], default=0.0)
@@ -237,8 +242,7 @@ def _rates(series: Sequence[_Series], edges: Sequence[float]) -> Values:
 
 
 def _failures(series: Sequence[_Series], edges: Sequence[float]) -> Values:
-    found = _each(series, edges, lambda one, start, end: one.between(one.failed, start, end))
-    return [None if one is None else round(one, 1) for one in found]
+    return _each(series, edges, lambda one, start, end: one.failures(start, end))
 
 
 def _waits(series: Sequence[_Series], edges: Sequence[float]) -> Values:
