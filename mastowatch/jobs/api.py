@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from mastowatch.jobs import control
 from mastowatch.jobs.context import View
 from mastowatch.jobs.detail import JobDetail, read_job
-from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobPage, all_queues, list_jobs
+from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobFilter, JobPage, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
 from mastowatch.jobs.refusals import BadParameter, Unknown, WrongState
@@ -111,7 +111,7 @@ def _add_reading(routes: APIRouter, view: View) -> None:
         cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
     ) -> JobPage:
         """List jobs. A cursor is a place in the list: jobs that move meanwhile may show twice or not at all."""
-        page = list_jobs(view.redis, view.clock(), queue=queue, status=status, limit=limit, cursor=cursor)
+        page = list_jobs(view.redis, view.clock(), JobFilter(queue, status), limit=limit, cursor=cursor)
         if page.next_cursor:
             following = request.url.include_query_params(cursor=page.next_cursor)
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
