@@ -346,6 +346,8 @@ class View:
     history: store.History
     posts: store.RecentPosts
     rule_stats: store.RuleStats
+    measures: store.AccountActions
+    campaigns: store.Campaigns
     budget: Budget
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -366,6 +368,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         history=redis_store.RedisHistory(redis),
         posts=_posts(loaded.settings, redis),
         rule_stats=RedisRuleStats(redis),
+        measures=RedisAccountActions(redis),
+        campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=_budget(loaded.settings, redis),
         settings=loaded.settings,
     )

@@ -135,6 +135,17 @@ class OpenReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a report of ours so far: still open, or decided on. Times are epoch seconds, 0 for not yet."""
+
+    report_id: str
+    outcome: Literal["open"] | Outcome
+    filed_at: float
+    decided_at: float = 0.0
+    rule_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleRecord:
     """What a rule has done so far. ``hits`` and ``shadow_hits`` are different accounts, with 1 % of error or less.
 
@@ -380,14 +391,15 @@ class AccountAction:
         return self.state in ("undone", "left", "failed")
 
 
-AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone", "action"]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
 
-    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds. ``by`` is the person
+    who did it, "" where nobody did.
     """
 
     at: float
@@ -402,3 +414,4 @@ class AuditEntry:
     rules: Mapping[str, float] = field(default_factory=dict)
     shadow_rules: Mapping[str, float] = field(default_factory=dict)
     report_id: str = ""
+    by: str = ""
