@@ -58,6 +58,5 @@ class RedisAudit(InRedis):
 
 
 def _entry(raw: Any) -> AuditEntry:  # noqa: ANN401 -- redis-py gives bytes or str
-    fields = json.loads(raw)
-    # What a newer version wrote of itself is passed over.
-    return AuditEntry(**{name: value for name, value in fields.items() if name in _DEFAULTS})
+    # A newer version may have written more.
+    return AuditEntry(**{name: value for name, value in json.loads(raw).items() if name in _DEFAULTS})

@@ -53,6 +53,8 @@ from mastowatch.ports.stream import PublicStream
 log = logging.getLogger(__name__)
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
+# While this key exists, reports are rehearsed.
+DRY_RUN_SWITCH = redis_store.RedisSwitches.DRY_RUN_KEY
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 
@@ -193,6 +195,16 @@ def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None)
     """
     known, migrations = redis_layout.LAYOUT, redis_layout.MIGRATIONS
     return redis_layout.Layout(redis, kind, known=known, migrations=migrations, alive=alive)
+
+
+def check_layout(redis: Redis) -> None:
+    """Raise RedisError unless Redis answers and the keys have the layout that this version knows; writes nothing."""
+    redis_layout.check(redis, redis_layout.LAYOUT)
+
+
+def is_other_layout(error: Exception) -> bool:
+    """Tell whether Redis does answer, and its keys have a layout that this version does not know."""
+    return isinstance(error, redis_layout.LayoutRefused)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ _TITLES = {
     503: "Redis is away",
 }
 LOCATION = {"Location": {"description": "Where the job is shown.", "schema": {"type": "string"}}}
+RETRY_HEADER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 LINK = {"Link": {"description": 'The next page, as `<...>; rel="next"`.', "schema": {"type": "string"}}}
 
 
@@ -48,7 +49,11 @@ def told(
         "summary": summary,
         "operation_id": operation_id,
         "status_code": status,
-        "responses": {status: good, **(more or {}), **{code: refused(code, why) for code, why in (problems or {}).items()}},
+        "responses": {
+            status: good,
+            **(more or {}),
+            **{code: refused(code, why) for code, why in (problems or {}).items()},
+        },
     }
 
 

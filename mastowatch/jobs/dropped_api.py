@@ -71,9 +71,7 @@ def router(view: View, actions: Actions) -> APIRouter:
     def arm_rule(
         rule_id: Annotated[
             str,
-            Path(
-                pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.", examples=["casino-words"]
-            ),
+            Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.", examples=["casino-words"]),
         ],
     ) -> ArmedRules:
         """Let a rule report again; `all` re-arms every rule that was dropped, and ends the pause of all reporting."""

@@ -19,7 +19,7 @@ from mastowatch.jobs.records import JobRow
 from mastowatch.jobs.refusals import BadParameter
 
 _ID = "analyze_and_maybe_report-109302"
-_ROW: dict[str, Any] = {**JobRow.model_config["json_schema_extra"]["example"]}  # type: ignore[index,call-overload,dict-item]
+_ROW: dict[str, Any] = {**JobRow.model_config["json_schema_extra"]["example"]}  # type: ignore[index,dict-item]
 _PAGE = {
     "queue": None,
     "status": "failed",
@@ -77,7 +77,15 @@ _GROUPS = {
     "total": 41,
     "next_cursor": None,
 }
-_BULK = {"action": "requeue", "matched": 41, "done": 41, "skipped": 0, "left": False, "scanned": 41, "next_cursor": None}
+_BULK = {
+    "action": "requeue",
+    "matched": 41,
+    "done": 41,
+    "skipped": 0,
+    "left": False,
+    "scanned": 41,
+    "next_cursor": None,
+}
 _NO_JOB = "there is no job no-such-job; records of finished jobs are kept for RESULT_TTL seconds"
 _UNKNOWN = {404: _NO_JOB}
 Id = Annotated[str, Path(description="The job's id.", examples=[_ID])]
@@ -115,7 +123,7 @@ def _add_reading(routes: APIRouter, view: View) -> None:
         """List the jobs that match all that is asked for.
 
         A cursor is a place in the list: jobs that move meanwhile may show twice or not at all. What has to be searched
-        for is looked for among at most 2,000 entries a request; a page may then be empty and still have a `next_cursor`.
+        for is looked for among at most 2,000 entries a request: a page may be empty and still have a `next_cursor`.
         """
         page = list_jobs(view.redis, view.clock(), where, limit=limit, cursor=cursor)
         return Response(page_json(page), media_type=JSON, headers=next_link(request, page.next_cursor))

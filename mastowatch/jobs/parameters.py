@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
 
 from mastowatch.config.settings import QUEUES
@@ -45,7 +46,9 @@ _MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": EPOCH_MAX}]
 }
 Moment = Annotated[str | None, WithJsonSchema(_MOMENT)]
-_WHEN = "about when a job ended; for a scheduled one, when it is due; for others, when it was queued. ISO 8601 or epoch."
+_WHEN = (
+    "about when a job ended; for a scheduled one, when it is due; for others, when it was queued. ISO 8601 or epoch."
+)
 
 
 def seconds(name: str, value: str | None) -> float | None:
@@ -63,6 +66,22 @@ def seconds(name: str, value: str | None) -> float | None:
         told = f"{name}: must be a time like 2026-03-01T12:00:00Z, or epoch seconds up to {EPOCH_MAX}"
         raise BadParameter(told) from error
     return at if math.isfinite(at) else None
+
+
+async def known_only(request: Request) -> None:
+    """Refuse a query parameter that the route does not know, or one given twice: a typo would mean other jobs."""
+    allowed = sorted(_names(request.scope["route"].dependant))
+    for name in request.query_params:
+        if name not in allowed:
+            there_are = f"allowed: {', '.join(allowed)}" if allowed else "there are none here"
+            raise BadParameter(f"{name}: is not a parameter; {there_are}")
+        if len(request.query_params.getlist(name)) > 1:
+            raise BadParameter(f"{name}: is given more than once")
+
+
+def _names(dependant: Dependant) -> set[str]:
+    below = (_names(one) for one in dependant.dependencies)
+    return {one.alias for one in dependant.query_params}.union(*below)
 
 
 def which(

@@ -107,7 +107,15 @@ def router(view: View, actions: Actions) -> APIRouter:
             actions.resume_queue(queue)
         return QueuePaused(queue=queue, paused=False)
 
-    example = {"action": "delete", "matched": 3, "done": 3, "skipped": 0, "left": False, "scanned": 3, "next_cursor": None}
+    example = {
+        "action": "delete",
+        "matched": 3,
+        "done": 3,
+        "skipped": 0,
+        "left": False,
+        "scanned": 3,
+        "next_cursor": None,
+    }
 
     @routes.post(
         "/{queue}/empty-failed",

@@ -18,7 +18,7 @@ from mastowatch.jobs.refusals import WrongState
 from mastowatch.reliable.scheduler import EVERY_MAX_S, Recurring
 
 _ID = "poll_admin_accounts"
-_ROW = RecurringRow.model_config["json_schema_extra"]["example"]  # type: ignore[index,call-overload]
+_ROW = RecurringRow.model_config["json_schema_extra"]["example"]  # type: ignore[index]
 _UNKNOWN = {404: "there is no recurring job 'polls'; there are: poll_admin_accounts, poll_admin_accounts_local"}
 Id = Annotated[str, Path(description="The recurring job's id.", examples=[_ID])]
 

@@ -75,7 +75,7 @@ class Reloaded(BaseModel):
 
 
 def router(view: View) -> APIRouter:
-    """Return the routes under /rules."""
+    """Return the routes under /rules; /rules/dropped has to be added before them, as /rules/{rule_id} is among them."""
     routes = APIRouter(prefix="/rules", tags=["rules"])
 
     @routes.get("", **told("List the rules", "list_rules", _ROWS))
@@ -88,7 +88,7 @@ def router(view: View) -> APIRouter:
 
     @routes.post(
         "/reload",
-        **told("Try the rule files", "reload_rules", {"rules": 24, "digest": _DIGEST, "in_force": {"w1": _DIGEST}})
+        **told("Try the rule files", "reload_rules", {"rules": 24, "digest": _DIGEST, "in_force": {"w1": _DIGEST}}),
     )
     def reload() -> Reloaded:
         """Read the rule files and run their examples. Workers on this machine take what is good by themselves.
@@ -104,13 +104,6 @@ def router(view: View) -> APIRouter:
             digest=rules.digest,
             in_force={one.name: one.rules or "" for one in read_workers(view.redis)},
         )
-
-    return routes
-
-
-def one_router(view: View) -> APIRouter:
-    """Return the route of one rule; it stands after all others under /rules, as its path is theirs as well."""
-    routes = APIRouter(prefix="/rules", tags=["rules"])
 
     @routes.get(
         "/{rule_id}",
