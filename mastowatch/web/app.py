@@ -16,6 +16,7 @@ from mastowatch.web import health, problems
 from mastowatch.web.auth import KeyGuard
 from mastowatch.web.bodies import BodyLimit
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
+from mastowatch.web.metrics_route import add_metrics
 from mastowatch.web.webhooks import Webhooks
 
 _ABOUT = """See, cancel, requeue and trigger MastoWatch's jobs.
@@ -32,6 +33,7 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     app.include_router(router(view, recurring_jobs(view.settings)))
     app.include_router(rules_router(view))
     app.include_router(dropped_api.router(view))
+    add_metrics(app, view)
 
     @app.get("/healthz", tags=["health"], responses={503: {"model": health.Health}})
     def healthz(response: Response) -> health.Health:
