@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 
-from mastowatch.ports.types import Case, Claim, Counters, QueuePoint
+from mastowatch.ports.types import Case, Claim, Counters, QueuePoint, SwitchName, SwitchState
 
 CASES_MAX = 5000
 POINTS_MAX = 20160
@@ -154,25 +154,41 @@ class MemoryCases:
 
 
 class MemorySwitches:
-    """The panic stop, and who switched it on when."""
+    """How each switch stands, by its name; absent until somebody turns it."""
 
     def __init__(self) -> None:
-        self._panic: tuple[str, float] | None = None
+        self._states: dict[SwitchName, SwitchState] = {}
 
     def panic_stop(self) -> bool:
         """See the port."""
-        return self._panic is not None
+        return self._is_on("panic_stop")
 
     def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
         """See the port."""
-        self._panic = (by, now) if on else None
+        self._states["panic_stop"] = SwitchState(on, by, now)
 
     def describe_panic_stop(self) -> str:
         """See the port."""
-        if self._panic is None:
+        state = self._states.get("panic_stop")
+        if state is None or not state.on:
             return "off"
-        by, at = self._panic
-        return f"on since {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC by {by}"
+        return f"on since {datetime.fromtimestamp(state.at, UTC):%Y-%m-%d %H:%M:%S} UTC by {state.by}"
+
+    def dry_run(self) -> bool:
+        """See the port."""
+        return self._is_on("dry_run")
+
+    def set_dry_run(self, *, on: bool, by: str, now: float) -> None:
+        """See the port."""
+        self._states["dry_run"] = SwitchState(on, by, now)
+
+    def state(self, name: SwitchName) -> SwitchState | None:
+        """See the port."""
+        return self._states.get(name)
+
+    def _is_on(self, name: SwitchName) -> bool:
+        state = self._states.get(name)
+        return state is not None and state.on
 
 
 class MemoryTally:

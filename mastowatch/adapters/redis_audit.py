@@ -47,4 +47,5 @@ class RedisAudit(InRedis):
 
 
 def _entry(raw: Any) -> AuditEntry:  # noqa: ANN401 -- redis-py gives bytes or str
-    return AuditEntry(**json.loads(raw))
+    # A newer version may have written more.
+    return AuditEntry(**{name: value for name, value in json.loads(raw).items() if name in _DEFAULTS})

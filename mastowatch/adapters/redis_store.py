@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
-from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint
+from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint, SwitchName, SwitchState
 
 CLAIM_TTL_S = 90 * 86400  # after this, Mastodon alone knows what was reported
 JUDGED_TTL_S = 7 * 86400
@@ -292,22 +293,24 @@ def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
 
 
 class RedisSwitches(InRedis):
-    """``mastowatch:switch:panic_stop``: a hash with ``by`` and ``at`` while it is on, absent while it is off."""
+    """``mastowatch:switch:<name>``: a hash with ``by`` and ``at`` while it is on, absent while it is off.
+
+    Who turned it off, and when, stands in ``mastowatch:switches``, a field (JSON) a switch.
+    """
 
     PANIC_KEY = "mastowatch:switch:panic_stop"
+    DRY_RUN_KEY = "mastowatch:switch:dry_run"
+    _KEYS: Mapping[SwitchName, str] = {"panic_stop": PANIC_KEY, "dry_run": DRY_RUN_KEY}
+    _TURNED_OFF = "mastowatch:switches"
 
     @ours
     def panic_stop(self) -> bool:
         """See the port."""
         return bool(self._redis.exists(self.PANIC_KEY))
 
-    @ours
     def set_panic_stop(self, *, on: bool, by: str, now: float) -> None:
         """See the port."""
-        if on:
-            self._redis.hset(self.PANIC_KEY, mapping={"by": by, "at": repr(now)})
-        else:
-            self._redis.delete(self.PANIC_KEY)
+        self._set("panic_stop", on=on, by=by, now=now)
 
     @ours
     def describe_panic_stop(self) -> str:
@@ -316,6 +319,48 @@ class RedisSwitches(InRedis):
         if not fields:
             return "off"
         return f"on since {datetime.fromtimestamp(float(fields['at']), UTC):%Y-%m-%d %H:%M:%S} UTC by {fields['by']}"
+
+    @ours
+    def dry_run(self) -> bool:
+        """See the port."""
+        return bool(self._redis.exists(self.DRY_RUN_KEY))
+
+    def set_dry_run(self, *, on: bool, by: str, now: float) -> None:
+        """See the port."""
+        self._set("dry_run", on=on, by=by, now=now)
+
+    @ours
+    def state(self, name: SwitchName) -> SwitchState | None:
+        """See the port."""
+        with self._redis.pipeline() as pipe:
+            pipe.exists(self._KEYS[name])
+            pipe.hmget(self._KEYS[name], ["by", "at"])
+            pipe.hget(self._TURNED_OFF, name)
+            on, who, turned_off = pipe.execute(raise_on_error=False)
+        if isinstance(on, RedisError):
+            raise on
+        if on:
+            # A key that somebody else has written, of whatever type, switches as well.
+            return _switch(True, *who) if isinstance(who, list) else _switch(True, None, None)
+        return _switch(False, *json.loads(turned_off)) if turned_off else None
+
+    @ours
+    def _set(self, name: SwitchName, *, on: bool, by: str, now: float) -> None:
+        # One step: a switch never says that it is off and by nobody.
+        with self._redis.pipeline() as pipe:
+            pipe.delete(self._KEYS[name])
+            if on:
+                pipe.hset(self._KEYS[name], mapping={"by": by, "at": repr(now)})
+            else:
+                pipe.hset(self._TURNED_OFF, name, json.dumps([by, now], ensure_ascii=False))
+            pipe.execute()
+
+
+def _switch(on: bool, by: Any, at: Any) -> SwitchState:  # noqa: ANN401, FBT001 -- redis-py gives bytes or str
+    try:
+        return SwitchState(on, text(by or ""), float(at or 0))
+    except ValueError:
+        return SwitchState(on, "", 0.0)
 
 
 class RedisTally(InRedis):

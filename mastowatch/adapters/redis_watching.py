@@ -26,7 +26,6 @@ from mastowatch.ports.types import EVERY_RULE, Durations, FamilyUse, Readings, R
 
 RULES_MAX = 1000
 _TALLY = "mastowatch:tally"
-_DRY_RUN_KEY = "mastowatch:switch:dry_run"
 T = TypeVar("T")
 # What comes of a value that is not what it should be, an error of Redis in its place included.
 _ODD = (ValueError, TypeError, KeyError, AttributeError)
@@ -49,7 +48,7 @@ class RedisWatching(InRedis):
             pipe.mget([key for _, key, _ in windows])
             pipe.get(Budget.BLOCK)
             pipe.exists(RedisSwitches.PANIC_KEY)
-            pipe.exists(_DRY_RUN_KEY)
+            pipe.exists(RedisSwitches.DRY_RUN_KEY)
             pipe.hkeys(RedisRuleSwitches.DROPPED)
             pipe.zrevrange(RedisRuleStats.KNOWN, 0, RULES_MAX - 1)
             pipe.zcard(RedisRuleStats.OPEN)

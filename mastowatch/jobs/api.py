@@ -6,6 +6,7 @@ Refusals come out as exceptions of ``mastowatch.jobs.refusals``; ``mastowatch.we
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field
 from mastowatch.jobs import control
 from mastowatch.jobs.context import View
 from mastowatch.jobs.detail import JobDetail, read_job
-from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobPage, all_queues, list_jobs
+from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobFilter, JobPage, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
 from mastowatch.jobs.refusals import BadParameter, Unknown, WrongState
@@ -22,6 +23,13 @@ from mastowatch.jobs.scheduler import pause_recurring_job, schedule_recurring_jo
 from mastowatch.jobs.workforce import WorkerRow, read_workers
 from mastowatch.reliable.facts import queue_facts
 from mastowatch.reliable.scheduler import Recurring
+
+
+class PausedQueue(BaseModel):
+    """Who paused a queue, and when."""
+
+    by: str
+    at: datetime
 
 
 class QueueRow(BaseModel):
@@ -39,6 +47,7 @@ class QueueRow(BaseModel):
     workers: int
     finished_total: int
     failed_total: int
+    paused: PausedQueue | None = Field(default=None, description="Who paused it and when; null while its jobs run.")
 
 
 class Queues(BaseModel):
@@ -111,7 +120,7 @@ def _add_reading(routes: APIRouter, view: View) -> None:
         cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
     ) -> JobPage:
         """List jobs. A cursor is a place in the list: jobs that move meanwhile may show twice or not at all."""
-        page = list_jobs(view.redis, view.clock(), queue=queue, status=status, limit=limit, cursor=cursor)
+        page = list_jobs(view.redis, view.clock(), JobFilter(queue, status), limit=limit, cursor=cursor)
         if page.next_cursor:
             following = request.url.include_query_params(cursor=page.next_cursor)
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

@@ -55,6 +55,8 @@ from mastowatch.ports.stream import PublicStream
 log = logging.getLogger(__name__)
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
+# While this key exists, reports are rehearsed.
+DRY_RUN_SWITCH = redis_store.RedisSwitches.DRY_RUN_KEY
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 

@@ -47,8 +47,8 @@ def router(view: View) -> APIRouter:
         """List the rules that were dropped to shadow, and whether all reporting is paused."""
         paused, rules = view.rule_switches.paused(), view.rule_switches.shadowed()
         return DroppedRules(
-            paused=_row(view, paused) if paused else None,
-            rules=[_row(view, one) for one in sorted(rules.values(), key=lambda one: one.at)],
+            paused=dropped_row(view, paused) if paused else None,
+            rules=[dropped_row(view, one) for one in sorted(rules.values(), key=lambda one: one.at)],
         )
 
     @routes.post("/{rule_id}/arm")
@@ -64,7 +64,8 @@ def router(view: View) -> APIRouter:
     return routes
 
 
-def _row(view: View, dropped: Dropped) -> DroppedRow:
+def dropped_row(view: View, dropped: Dropped) -> DroppedRow:
+    """Return what was dropped, and how many accounts it keeps back."""
     return DroppedRow(
         rule_id=dropped.rule_id,
         why=dropped.why,

@@ -143,7 +143,7 @@ def _queue(sheet: Sheet, one: QueueFacts) -> None:
     sheet.put("mastowatch_jobs_finished_total", one.finished_total, one.name)
     sheet.put("mastowatch_jobs_failed_total", one.failed_total, one.name)
     sheet.put("mastowatch_queue_workers", one.workers, one.name)
-    sheet.put("mastowatch_queue_paused", bool(getattr(one, "paused", None)), one.name)
+    sheet.put("mastowatch_queue_paused", one.paused is not None, one.name)
 
 
 def _recurring(sheet: Sheet, view: View, schedule: Sequence[Recurring]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
@@ -48,6 +48,11 @@ class JobPage(BaseModel):
 
     queue: str | None = Field(description="The queue asked for; null for all.")
     status: str | None = Field(description="The status asked for; null for all.")
+    function: str | None = Field(default=None, description="The function asked for; null for all.")
+    error: str | None = Field(default=None, description="The text asked for in errors.")
+    text: str | None = Field(default=None, description="The text asked for in ids and descriptions.")
+    since: float | None = Field(default=None, description="The time asked for, from then on; epoch seconds.")
+    until: float | None = Field(default=None, description="The time asked for, until then; epoch seconds.")
     jobs: list[JobRow]
     count: int = Field(description="How many jobs are on this page.")
     total: int = Field(
@@ -76,16 +81,28 @@ def all_queues(redis: Redis) -> list[str]:
     return [*QUEUES, *(name for name in known_queues(redis) if name not in QUEUES)]
 
 
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are meant; all of them where nothing is named. Case does not matter in ``error`` and ``text``.
+
+    ``function`` is the import path of the job's function, or the last part of it. ``since`` and ``until`` are epoch
+    seconds, about when a job ended; for one that is scheduled, when it is due; for others, when it was queued.
+    """
+
+    queue: str | None = None
+    status: str | None = None
+    function: str | None = None
+    error: str | None = None
+    text: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
 def list_jobs(
-    redis: Redis,
-    now: float,
-    *,
-    queue: str | None = None,
-    status: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
+    redis: Redis, now: float, where: JobFilter = JobFilter(), *, limit: int = 50, cursor: str | None = None
 ) -> JobPage:
     """Return a page of jobs; ``now`` is epoch seconds. Raises BadParameter that names what is allowed."""
+    queue, status = where.queue, where.status
     if status is not None and status not in STATUSES:
         raise BadParameter(f"status: {status!r} is not a status; allowed: {', '.join(STATUSES)}")
     known = all_queues(redis)
@@ -99,14 +116,36 @@ def list_jobs(
     sizes = _sizes(redis, homes)
     jobs, end = _collect(_Walk(redis, homes, sizes, frozenset(queues), now), start, limit)
     return JobPage(
-        queue=queue,
-        status=status,
+        **asdict(where),
         jobs=jobs,
         count=len(jobs),
         total=sum(sizes),
         scanned=end - start,
         next_cursor=_cursor(end) if end < sum(sizes) else None,
     )
+
+
+def page_json(page: JobPage) -> bytes:
+    """Return the page as the JSON of the API, without the second validation that a response model costs."""
+    return page.model_dump_json().encode()
+
+
+def matching_ids(
+    redis: Redis, now: float, where: JobFilter, *, cursor: str | None = None, scan_max: int
+) -> tuple[list[str], str | None, int]:
+    """Return ids of jobs that match, the cursor that goes on or None, and how many entries were looked through.
+
+    Looks through about ``scan_max`` entries at most. ``now`` is epoch seconds. Raises BadParameter.
+    """
+    found: list[str] = []
+    scanned = 0
+    while True:
+        page = list_jobs(redis, now, where, limit=LIMIT_MAX, cursor=cursor)
+        found += [job.id for job in page.jobs]
+        scanned += page.scanned
+        cursor = page.next_cursor
+        if cursor is None or scanned >= scan_max:
+            return found, cursor, scanned
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
 from mastowatch.jobs.records import JobRow, read_rows, text
-from mastowatch.reliable.scheduler import LAST_TICK, PAUSED, PLANNED, SKIPPED, Recurring
+from mastowatch.reliable.scheduler import INTERVALS, LAST_TICK, PAUSED, PLANNED, SKIPPED, Recurring, read_interval
 
 _LOCK = "rq:scheduler_lock"
 
@@ -32,6 +32,9 @@ class RecurringRow(BaseModel):
                 "last_duration_s": 1.9,
                 "skipped": 0,
                 "paused": False,
+                "default_interval_s": 30,
+                "changed_by": None,
+                "changed_at": None,
             }
         },
     )
@@ -46,6 +49,9 @@ class RecurringRow(BaseModel):
     last_duration_s: float | None = None
     skipped: int = Field(description="Ticks left out so far, because the run before still waited or ran.")
     paused: bool = Field(default=False, description="Whether its ticks pass without a run, until it is resumed.")
+    default_interval_s: int = Field(default=0, description="The interval of the settings.")
+    changed_by: str | None = Field(default=None, description="Who set another interval; null: it is the settings'.")
+    changed_at: datetime | None = Field(default=None, description="When that was.")
 
 
 def recurring_rows(redis: Redis, schedule: Sequence[Recurring], now: float) -> list[RecurringRow]:
@@ -59,9 +65,10 @@ def recurring_rows(redis: Redis, schedule: Sequence[Recurring], now: float) -> l
         pipe.hmget(LAST_TICK, ids)
         pipe.hmget(SKIPPED, ids)
         pipe.smismember(PAUSED, ids)
-        *planned, ticks, skipped, paused = pipe.execute()
+        pipe.hmget(INTERVALS, ids)
+        *planned, ticks, skipped, paused, changed = pipe.execute()
     records = read_rows(redis, ids, now)
-    return [_row(*facts) for facts in zip(schedule, planned, ticks, skipped, paused, records, strict=True)]
+    return [_row(*facts) for facts in zip(schedule, planned, ticks, skipped, paused, changed, records, strict=True)]
 
 
 def scheduler_alive(redis: Redis) -> bool:
@@ -75,13 +82,15 @@ def _row(
     tick: Any,  # noqa: ANN401 -- redis-py gives bytes or str
     skipped: Any,  # noqa: ANN401 -- the same
     paused: int,
+    changed: Any,  # noqa: ANN401 -- the same
     record: JobRow | None,
 ) -> RecurringRow:
+    interval = read_interval(changed)
     return RecurringRow(
         id=one.id,
         description=one.description,
         queue=one.queue,
-        interval_s=one.every_s,
+        interval_s=interval.every_s if interval else one.every_s,
         next_run_at=None if paused else _moment(planned),
         last_run_at=_moment(tick),
         # Before its first run the record exists already, planned by the scheduler.
@@ -89,6 +98,9 @@ def _row(
         last_duration_s=record.duration_s if record and tick else None,
         skipped=int(text(skipped)) if skipped else 0,
         paused=bool(paused),
+        default_interval_s=one.every_s,
+        changed_by=interval.by if interval else None,
+        changed_at=_moment(interval.at) if interval else None,
     )
 
 

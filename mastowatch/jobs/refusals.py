@@ -29,6 +29,12 @@ class Unknown(Refusal):
     status, title = 404, "Not found"
 
 
+class Forbidden(Refusal):
+    """Whoever asks may not do this; the text names the right that it takes."""
+
+    status, title = 403, "Forbidden"
+
+
 class WrongState(Refusal):
     """The job is not in a state in which this can be done."""
 

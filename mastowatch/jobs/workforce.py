@@ -8,8 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
+from rq.command import send_shutdown_command
 
+from mastowatch.jobs.context import DRY_RUN_SWITCH
+from mastowatch.jobs.control import ensure_listening
 from mastowatch.jobs.records import moment, text
+from mastowatch.jobs.refusals import Unknown
 
 _FIELDS = (
     "state",
@@ -55,13 +59,23 @@ def read_workers(redis: Redis) -> list[WorkerRow]:
         for name in names:
             pipe.hmget(f"rq:worker:{name}", list(_FIELDS))
             pipe.smembers(f"rq:worker:{name}:executions")
-        found = pipe.execute()
+        pipe.exists(DRY_RUN_SWITCH)
+        *found, rehearsing = pipe.execute()
     rows = zip(names, found[::2], found[1::2], strict=True)
-    return [_row(name, values, executions) for name, values, executions in rows if any(values)]
+    return [_row(name, values, executions, bool(rehearsing)) for name, values, executions in rows if any(values)]
 
 
-def _row(name: str, values: Sequence[Any], executions: set[Any]) -> WorkerRow:
+def stop_worker(redis: Redis, name: str) -> None:
+    """Have the worker finish the job at hand and end; raises Unknown, or WrongState if it hears no commands."""
+    if not redis.sismember("rq:workers", f"rq:worker:{name}") or not redis.exists(f"rq:worker:{name}"):
+        raise Unknown(f"there is no worker {name!r}; GET /jobs/workers lists those that are registered")
+    ensure_listening(redis, name, "if it died, its registration runs out within 9 seconds")
+    send_shutdown_command(redis, name)
+
+
+def _row(name: str, values: Sequence[Any], executions: set[Any], rehearsing: bool) -> WorkerRow:  # noqa: FBT001
     fields = {key: text(raw) if raw is not None else "" for key, raw in zip(_FIELDS, values, strict=True)}
+    dry_run = {"true": True, "false": False}.get(fields["dry_run"])
     jobs = sorted(text(raw).partition(":")[0] for raw in executions)
     return WorkerRow(
         name=name,
@@ -75,6 +89,7 @@ def _row(name: str, values: Sequence[Any], executions: set[Any]) -> WorkerRow:
         finished=int(fields["successful_job_count"] or 0),
         failed=int(fields["failed_job_count"] or 0),
         working_s=round(float(fields["total_working_time"] or 0), 3),
-        dry_run={"true": True, "false": False}.get(fields["dry_run"]),
+        # Its settings, or the switch, which counts for all.
+        dry_run=dry_run if dry_run is None else dry_run or rehearsing,
         rules=fields["rules"] or None,
     )

@@ -28,6 +28,8 @@ from mastowatch.ports.types import (
     Sighting,
     Status,
     StreamNote,
+    SwitchName,
+    SwitchState,
 )
 
 
@@ -195,7 +197,7 @@ class Cases(Protocol):
 
 
 class Switches(Protocol):
-    """The panic stop, as set by a person at run time."""
+    """The panic stop and the dry run, as set by a person at run time. The settings may turn on either as well."""
 
     def panic_stop(self) -> bool:
         """Return whether it is on; raises StoreUnavailable when that can't be read: the caller stops."""
@@ -207,6 +209,18 @@ class Switches(Protocol):
 
     def describe_panic_stop(self) -> str:
         """Return "off" or "on since ... by ..." for people."""
+        ...
+
+    def dry_run(self) -> bool:
+        """Return whether reports are only rehearsed; raises StoreUnavailable when that can't be read: files none."""
+        ...
+
+    def set_dry_run(self, *, on: bool, by: str, now: float) -> None:
+        """Switch it, recording who did it and when."""
+        ...
+
+    def state(self, name: SwitchName) -> SwitchState | None:
+        """Return how a switch stands and who turned it last; None: nobody ever has, so it is off."""
         ...
 
 

@@ -380,14 +380,15 @@ class AccountAction:
         return self.state in ("undone", "left", "failed")
 
 
-AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone"]
+AuditEvent = Literal["judged", "annotated", "dropped", "rearmed", "enforced", "undone", "action"]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One decision, also one not to act: on an account, or on a rule (then ``account_id`` is ""). No text of a post.
 
-    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds.
+    ``rules`` and ``shadow_rules`` are the weights of those that hit, by id. ``at``: epoch seconds. Of a person's
+    ``action``, ``outcome`` says what was done, ``why`` to what (ids only), and ``by`` who did it.
     """
 
     at: float
@@ -402,6 +403,19 @@ class AuditEntry:
     rules: Mapping[str, float] = field(default_factory=dict)
     shadow_rules: Mapping[str, float] = field(default_factory=dict)
     report_id: str = ""
+    by: str = ""
+
+
+SwitchName = Literal["panic_stop", "dry_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchState:
+    """How a switch stands, who turned it last, and when (epoch seconds; 0 where that can't be read)."""
+
+    on: bool
+    by: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 from redis import Redis
 from rq.utils import as_text
 
-from mastowatch.reliable.scripts import TOTALS
+from mastowatch.reliable.pausing import Paused, read
+from mastowatch.reliable.scripts import PAUSED_QUEUES, TOTALS
 
 _REGISTRIES = ("wip", "finished", "failed", "scheduled", "deferred", "canceled")
 
@@ -24,6 +25,7 @@ class QueueFacts:
     """How a queue stands. ``oldest_s``: age of its first waiting job in seconds, 0 when none waits.
 
     ``finished`` and ``failed`` count the records still kept, ``finished_total`` and ``failed_total`` all ever.
+    ``paused`` says who paused it and when; None while its jobs are taken.
     """
 
     name: str
@@ -38,6 +40,7 @@ class QueueFacts:
     workers: int
     finished_total: int
     failed_total: int
+    paused: Paused | None = None
 
 
 def queue_facts(redis: Redis, names: Sequence[str], now: float) -> list[QueueFacts]:
@@ -50,8 +53,9 @@ def queue_facts(redis: Redis, names: Sequence[str], now: float) -> list[QueueFac
                 pipe.zcard(f"rq:{kind}:{name}")
             pipe.scard(f"rq:workers:{name}")
             pipe.hmget(TOTALS, [f"{name}:finished", f"{name}:failed"])
+            pipe.hget(PAUSED_QUEUES, name)
         rows = pipe.execute()
-    width = len(_REGISTRIES) + 4
+    width = len(_REGISTRIES) + 5
     chunks = [rows[start : start + width] for start in range(0, len(rows), width)]
     ages = _ages(redis, [chunk[1] for chunk in chunks], now)
     return [_facts(name, chunk, age) for name, chunk, age in zip(names, chunks, ages, strict=True)]
@@ -89,7 +93,7 @@ def _age(raw: bytes | None, now: float) -> float:
 
 def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
     depth, _, *counts = chunk
-    started, finished, failed, scheduled, deferred, canceled, workers, totals = counts
+    started, finished, failed, scheduled, deferred, canceled, workers, totals, paused = counts
     return QueueFacts(
         name=name,
         depth=depth,
@@ -103,4 +107,5 @@ def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
         workers=workers,
         finished_total=int(totals[0] or 0),
         failed_total=int(totals[1] or 0),
+        paused=read(paused) if paused is not None else None,
     )

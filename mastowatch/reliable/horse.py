@@ -67,7 +67,7 @@ class Horse:
         self._line = Line(worker.connection)
         queues = worker.queue_keys()
         self._keys = [scripts.taken_key(worker.name), worker.key, *worker.gates, *queues]
-        self._bell = Doorbell(worker.connection, [*worker.gates, *queues])
+        self._bell = Doorbell(worker.connection, [*worker.gates, scripts.PAUSED_QUEUES, *queues])
         self._tidying = Tidying(worker)
         self._marker = Marker()
         self._pid, self._parent = os.getpid(), worker.pid or 0

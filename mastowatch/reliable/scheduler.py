@@ -10,11 +10,12 @@ older version ends at the next tick. Every script may be sent again after a lost
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,8 @@ ORPHAN_S = 60.0  # a run that no worker has, no list and no recovery: several ti
 STALL_S = 1.0  # a stop between reading the clock and getting the lock that makes a difference
 PLANNED = Scheduler.scheduled_jobs_key
 PAUSED, SKIPPED, LAST_TICK = "rq:scheduler:paused", "rq:scheduler:skipped", "rq:scheduler:last_tick"
+INTERVALS = "rq:scheduler:intervals"  # JSON by job id: the interval that a person has set, who, and when
+EVERY_MAX_S = 86_400
 _ORPHANS = "rq:scheduler:orphans"
 _REGISTER_S, _REGISTERED_S = 20, 60
 
@@ -53,11 +56,14 @@ return 1
 
 # KEYS: lock, planned jobs, job, queue, paused, skipped, last tick, orphans, workers with jobs in hand
 # ARGV: owner, job id, due, next, now, queue name, patience with an orphan, how the keys of hands begin, the record
+# Without an owner it is a run beside the plan, which a person wants now: it leaves the plan alone, and minds no pause.
 _TICK = """
-local id, now = ARGV[2], tonumber(ARGV[5])
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not ours' end
-local due = redis.call('ZSCORE', KEYS[2], id)
-if not due or tonumber(due) ~= tonumber(ARGV[3]) then return 'moved' end
+local id, now, planned = ARGV[2], tonumber(ARGV[5]), ARGV[1] ~= ''
+if planned then
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not ours' end
+  local due = redis.call('ZSCORE', KEYS[2], id)
+  if not due or tonumber(due) ~= tonumber(ARGV[3]) then return 'moved' end
+end
 
 local found = redis.pcall('HMGET', KEYS[3], 'status', 'origin')
 local status, origin = found[1], found[2] or ARGV[6]
@@ -85,12 +91,13 @@ local function orphaned()
 end
 
 local function skip()
+  if not planned then return 'skipped' end
   redis.call('ZADD', KEYS[2], ARGV[4], id)
   redis.call('HINCRBY', KEYS[6], id, 1)
   return 'skipped'
 end
 
-if redis.call('SISMEMBER', KEYS[5], id) == 1 then
+if planned and redis.call('SISMEMBER', KEYS[5], id) == 1 then
   redis.call('ZADD', KEYS[2], ARGV[4], id)
   return 'paused'
 end
@@ -105,7 +112,7 @@ if status == 'queued' or status == 'started' then
 end
 
 redis.call('RPUSH', KEYS[4], id)
-redis.call('ZADD', KEYS[2], ARGV[4], id)
+if planned then redis.call('ZADD', KEYS[2], ARGV[4], id) end
 redis.call('SADD', 'rq:queues', KEYS[4])
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], unpack(ARGV, 9))
@@ -141,6 +148,31 @@ class Recurring:
             raise ValueError(f"{self.id}: every_s must be 1 or more, not {self.every_s}")
 
 
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval that a person has set instead of the settings', in seconds; who, and when (epoch seconds)."""
+
+    every_s: int
+    by: str
+    at: float
+
+
+def read_interval(raw: Any) -> Interval | None:  # noqa: ANN401 -- redis-py gives bytes, str or None
+    """Read an entry of INTERVALS; None for one that is not there or can't be read: then the settings' counts."""
+    try:
+        every_s, by, at = json.loads(raw or "null") or (0, "", 0)
+        return Interval(int(every_s), str(by), float(at)) if 1 <= int(every_s) <= EVERY_MAX_S else None
+    except (ValueError, TypeError):
+        return None
+
+
+def as_changed(one: Recurring, every_s: int | None) -> Recurring:
+    """Return the job as it is with another interval; None: as it is. Its record outlives the interval."""
+    if every_s is None:
+        return one
+    return replace(one, every_s=every_s, result_ttl_s=max(one.result_ttl_s, 3 * every_s))
+
+
 class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
     """Keeps ``recurring`` running; a second one on any host stands by until the first one's lock runs out.
 
@@ -166,7 +198,8 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
         records = {one.id: self._record(one) for one in recurring}
         if len(records) < len(recurring):
             raise ValueError(f"two recurring jobs have the same id: {', '.join(one.id for one in recurring)}")
-        self.recurring, self._records = tuple(recurring), records
+        self.recurring = self._in_force = tuple(recurring)
+        self._records, self._intervals = records, dict[str, int]()
 
     def run(self, burst: bool = False) -> None:  # noqa: FBT001, FBT002 -- rq-scheduler's signature
         """Refuse: rq-scheduler's own loop takes no step atomically and ends with the first Redis error."""
@@ -186,7 +219,7 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
         stalled = time.monotonic() - began
         now += stalled if stalled > STALL_S else 0
         due = self._due()
-        amiss = [one for one in self.recurring if not led or not _plausible(due[one.id], one, now)]
+        amiss = [one for one in self._in_force if not led or not _plausible(due[one.id], one, now)]
         if amiss and self._assert(amiss, now):
             due = self._due()
         return self._queue_due(due, now) + self._release_delayed(now)
@@ -196,18 +229,42 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
         Touches only our own ids. A job that is planned as it should be keeps its next run, unless ``afresh``.
         """
-        return self._assert(self.recurring, now, owner="", afresh=afresh)
+        self._follow(self._read_intervals(self.connection.hmget(INTERVALS, list(self._records) or [""])))
+        return self._assert(self._in_force, now, owner="", afresh=afresh)
 
-    def pause(self, job_id: str) -> None:
+    def pause(self, job_id: str) -> bool:
         """Let the job's ticks pass until ``resume``, also over restarts; a run that has begun goes on.
 
-        Raises LookupError for an id that is not one of ``recurring``.
+        False if it is paused already. Raises LookupError for an id that is not one of ``recurring``.
         """
-        self.connection.sadd(PAUSED, self._known(job_id))
+        return bool(self.connection.sadd(PAUSED, self._known(job_id)))
 
-    def resume(self, job_id: str) -> None:
-        """Let the job run again, from its next tick on; raises LookupError as ``pause`` does."""
-        self.connection.srem(PAUSED, self._known(job_id))
+    def resume(self, job_id: str) -> bool:
+        """Let the job run again, from its next tick on; False if it was not paused. Raises as ``pause`` does."""
+        return bool(self.connection.srem(PAUSED, self._known(job_id)))
+
+    def run_now(self, job_id: str, now: float) -> bool:
+        """Queue a run at once, also of a paused job, whoever leads; its plan stays. Raises as ``pause`` does.
+
+        False, and nothing changes, while its last run waits, is delayed, or runs.
+        """
+        self._known(job_id)
+        self._due()
+        one = next(one for one in self._in_force if one.id == job_id)
+        return self._tick(one, 0.0, now, owner="") in ("queued", "orphaned")
+
+    def set_interval(self, job_id: str, every_s: int | None, by: str, now: float) -> None:
+        """Have the job run so often from the next step on, also over restarts; None: as in ``recurring`` again.
+
+        Raises as ``pause`` does, and ValueError for what is not 1 to EVERY_MAX_S.
+        """
+        self._known(job_id)
+        if every_s is None:
+            self.connection.hdel(INTERVALS, job_id)
+            return
+        if not 1 <= every_s <= EVERY_MAX_S:
+            raise ValueError(f"{job_id}: every_s must be 1 to {EVERY_MAX_S}, not {every_s}")
+        self.connection.hset(INTERVALS, job_id, json.dumps([every_s, by, now], ensure_ascii=False))
 
     def next_due(self) -> float | None:
         """Return when the next recurring job is due."""
@@ -247,19 +304,27 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
     def _due(self) -> dict[str, float | None]:
         """Return when each of our jobs is planned; None for one that is not."""
         ids = list(self._records)
-        return dict(zip(ids, self.connection.zmscore(PLANNED, ids) if ids else (), strict=True))
+        if not ids:
+            return {}
+        with self.connection.pipeline(transaction=False) as pipe:
+            pipe.zmscore(PLANNED, ids)
+            pipe.hmget(INTERVALS, ids)
+            due, intervals = pipe.execute()
+        self._follow(self._read_intervals(intervals))
+        return dict(zip(ids, due, strict=True))
 
     def _plan(self, one: Recurring, now: float, owner: str, *, afresh: bool) -> bool:
         keys = [self._lock.key, PLANNED, f"rq:job:{one.id}"]
         record = self._record_now("scheduled", one, now)
         return bool(self._plan_script(keys=keys, args=[owner, one.id, now, one.every_s, int(afresh), *record]))
 
-    def _tick(self, one: Recurring, due: float, now: float) -> str:
+    def _tick(self, one: Recurring, due: float, now: float, owner: str | None = None) -> str:
         keys = [
             self._lock.key, PLANNED, f"rq:job:{one.id}", f"rq:queue:{one.queue}",
             PAUSED, SKIPPED, LAST_TICK, _ORPHANS, TAKERS,
         ]  # fmt: skip
-        args = [self.name, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S, taken_key("")]
+        owner = self.name if owner is None else owner
+        args = [owner, one.id, due, _following(one, due, now), now, one.queue, ORPHAN_S, taken_key("")]
         return as_text(self._tick_script(keys=keys, args=[*args, *self._record_now("queued", one, now)]))
 
     def _release_delayed(self, now: float) -> int:
@@ -278,7 +343,7 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
 
     def _queue_due(self, due: dict[str, float | None], now: float) -> int:
         count = 0
-        for one in self.recurring:
+        for one in self._in_force:
             at = due[one.id]
             if self.leading and at is not None and at <= now:
                 count += self._queue_one(one, at, now)
@@ -293,6 +358,19 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
         elif outcome == "orphaned":
             event(log, logging.WARNING, "run_given_up", job_id=one.id, reason="no list and no worker had the last run")
         return int(outcome in ("queued", "orphaned"))
+
+    def _read_intervals(self, raw: Sequence[Any]) -> dict[str, int]:
+        found = ((job_id, read_interval(one)) for job_id, one in zip(self._records, raw, strict=False))
+        return {job_id: one.every_s for job_id, one in found if one is not None}
+
+    def _follow(self, intervals: dict[str, int]) -> None:
+        """Put the intervals that people have set in force; what they have left alone runs as in ``recurring``."""
+        if intervals == self._intervals:
+            return
+        self._in_force = tuple(as_changed(one, intervals.get(one.id)) for one in self.recurring)
+        self._records = {one.id: self._record(one) for one in self._in_force}
+        self._intervals = intervals
+        event(log, logging.INFO, "intervals_changed", every_s={one.id: one.every_s for one in self._in_force})
 
     def _known(self, job_id: str) -> str:
         if job_id not in self._records:

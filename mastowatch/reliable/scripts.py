@@ -11,6 +11,7 @@ from __future__ import annotations
 
 TAKERS = "rq:takers"
 SUSPENDED = "rq:suspended"
+PAUSED_QUEUES = "rq:paused"  # a hash, one field a paused queue: see ``pausing``
 TOTALS = "rq:totals"  # a hash, one field a queue and outcome: how many jobs ended so, ever
 
 # What a job's run has left where RQ looks for it. A hand holds a job once, so all runs of it are this one.
@@ -58,8 +59,10 @@ local function take(name, execution, iso, now, ttl, gates)
       return {'follow up', id, redis.call('HGETALL', 'rq:job:' .. id)}
     end
   end
+  local some_paused = redis.call('EXISTS', 'rq:paused') == 1
   for i = 3 + gates, #KEYS do
-    local id = redis.call('LMOVE', KEYS[i], hand, 'LEFT', 'LEFT')
+    local paused = some_paused and redis.call('HEXISTS', 'rq:paused', string.sub(KEYS[i], 10)) == 1
+    local id = not paused and redis.call('LMOVE', KEYS[i], hand, 'LEFT', 'LEFT')
     if id then
       local job, found, why = 'rq:job:' .. id, {}, nil
       local kind = redis.call('TYPE', job).ok

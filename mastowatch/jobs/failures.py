@@ -1,0 +1,100 @@
+"""Groups failures that are the same but for numbers and ids: a hundred tracebacks are mostly three errors."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
+
+from mastowatch.jobs.listing import JobFilter, list_jobs
+from mastowatch.jobs.records import JobRow
+
+NAMES_MAX = 5
+
+
+class FailureGroup(BaseModel):
+    """Failed and stopped jobs with the same error."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: str = Field(description="The error's class, with its module; empty where the text names none.")
+    message: str = Field(description="What it says; each number or id is N.")
+    count: int
+    functions: list[str] = Field(description="The functions that failed so, the most frequent first; at most 5.")
+    queues: list[str]
+    first_at: datetime | None
+    last_at: datetime | None
+    example_id: str = Field(description="The latest job that failed so.")
+
+
+class FailureGroups(BaseModel):
+    """The failures by error, the most frequent first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    groups: list[FailureGroup]
+    scanned: int = Field(description="Entries looked through, the newest first; at most 2,000 a request.")
+    total: int = Field(description="Entries in the lists of failures.")
+    next_cursor: str | None = Field(description="Give it as `cursor` to group the ones before; null if there are none.")
+
+
+@dataclass
+class _Group:
+    count: int = 0
+    functions: Counter[str] = field(default_factory=Counter)
+    queues: Counter[str] = field(default_factory=Counter)
+    times: list[datetime] = field(default_factory=list)
+    example_id: str = ""
+
+
+def failure_groups(redis: Redis, now: float, *, queue: str | None = None, cursor: str | None = None) -> FailureGroups:
+    """Return the newest 2,000 failures by error; ``now`` is epoch seconds. Raises BadParameter."""
+    rows: list[JobRow] = []
+    scanned = 0
+    while True:
+        page = list_jobs(redis, now, JobFilter(queue, "failed"), limit=200, cursor=cursor)
+        rows += page.jobs
+        scanned += page.scanned
+        cursor = page.next_cursor
+        if cursor is None or scanned >= 2000:
+            break
+    groups: dict[tuple[str, str], _Group] = {}
+    for row in rows:
+        group = groups.setdefault(named(row.error or ""), _Group(example_id=row.id))
+        group.count += 1
+        group.functions[row.description.partition("(")[0]] += 1
+        group.queues[row.queue] += 1
+        if row.ended_at:
+            group.times.append(row.ended_at)
+    ordered = sorted(groups.items(), key=lambda item: -item[1].count)
+    return FailureGroups(
+        groups=[_told(*name, group) for name, group in ordered], scanned=scanned, total=page.total, next_cursor=cursor
+    )
+
+
+def _told(error: str, message: str, group: _Group) -> FailureGroup:
+    return FailureGroup(
+        error=error,
+        message=message,
+        count=group.count,
+        functions=_most(group.functions),
+        queues=_most(group.queues),
+        first_at=min(group.times, default=None),
+        last_at=max(group.times, default=None),
+        example_id=group.example_id,
+    )
+
+
+def _most(names: Counter[str]) -> list[str]:
+    return [name for name, _ in names.most_common(NAMES_MAX)]
+
+
+def named(line: str) -> tuple[str, str]:
+    """Return the class and the masked message of an error's line."""
+    found = re.match(r"([A-Za-z_][\w.]*)(?:: |$)(.*)", line)
+    error, message = (found[1], found[2]) if found else ("", line)
+    return error, re.sub(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", message)

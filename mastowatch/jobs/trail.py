@@ -1,0 +1,28 @@
+"""Leaves a line in the audit and in the journal for each thing that a person has done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from mastowatch.logs import event
+from mastowatch.ports import store
+from mastowatch.ports.types import AuditEntry
+
+log = logging.getLogger(__name__)
+
+
+class Where(Protocol):
+    """What a line needs; a Context and a View have it."""
+
+    @property
+    def audit(self) -> store.Audit: ...  # noqa: D102 -- as in Context
+    @property
+    def clock(self) -> Callable[[], float]: ...  # noqa: D102
+
+
+def leave(where: Where, by: str, done: str, what: str) -> None:
+    """Note that ``by`` has ``done`` something to ``what``: names and ids only, no text of anybody's."""
+    where.audit.add(AuditEntry(where.clock(), "action", done, what, by=by))
+    event(log, logging.WARNING, "action_taken", done=done, what=what, by=by)
