@@ -38,7 +38,8 @@ local ENGINES_OWN = {
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
   lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
-  layout = 'layout', handed_on = 'posts handed on',
+  layout = 'layout', handed_on = 'posts handed on', durations = 'counters', stream = 'stream',
+  rules = 'rule stats',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
 }
 

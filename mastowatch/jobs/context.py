@@ -40,6 +40,8 @@ from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
+from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
+from mastowatch.adapters.redis_watching import RedisWatching
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
@@ -86,6 +88,7 @@ class Context:
     posts: store.RecentPosts
     rule_stats: store.RuleStats
     handed_on: store.HandedOn
+    stream_notes: store.StreamNotes
     clock: Callable[[], float] = time.time
     bot: str = "bot"
     alerts: Alerts | None = None
@@ -304,6 +307,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         posts=_posts(settings, redis),
         rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
+        stream_notes=RedisStreamNotes(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
         alerts=alerts(loaded),
     )
@@ -361,12 +365,14 @@ class View:
     measures: store.AccountActions
     campaigns: store.Campaigns
     budget: Budget
+    watching: store.Watching
     settings: Settings
     clock: Callable[[], float] = time.time
 
 
 def view(loaded: Loaded, redis: Redis) -> View:
     """Return the View of a process that shows; opens no connection."""
+    budget = _budget(loaded.settings, redis)
     return View(
         redis=redis,
         jobs=Jobs(redis, loaded.settings),
@@ -382,7 +388,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         rule_stats=RedisRuleStats(redis),
         measures=RedisAccountActions(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
-        budget=_budget(loaded.settings, redis),
+        budget=budget,
+        watching=RedisWatching(redis, budget),
         settings=loaded.settings,
     )
 

@@ -18,6 +18,7 @@ from mastowatch.web.bodies import BodyLimit
 from mastowatch.web.etag import ETags
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
 from mastowatch.web.idempotency import Idempotency
+from mastowatch.web.metrics_route import add_metrics
 from mastowatch.web.webhooks import Webhooks
 
 _ABOUT = """See MastoWatch's jobs, cases, rules and switches, and act on them.
@@ -53,6 +54,7 @@ def create_api(view: View, api_key: str | None) -> FastAPI:
     ):
         app.include_router(router)
     health.add(app, view)
+    add_metrics(app, view)
     # The last one added is the outermost: headers stand on the guard's refusals too.
     app.add_middleware(Idempotency, redis=view.redis)
     app.add_middleware(BodyLimit)
