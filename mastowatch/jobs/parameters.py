@@ -33,14 +33,17 @@ def _flag(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
+DryRun = Annotated[Flag, Query(description="Only count what would be done.")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.", examples=[50])]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=CURSOR_MAX,
-        description="`next_cursor` of the page before, unchanged; the first page without it.",
-        json_schema_extra={"format": "cursor"},
-    ),
+_CURSOR = "`next_cursor` of the page before, unchanged; the first page without it."
+JobCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "job-cursor"})
+]
+CaseCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "case-cursor"})
+]
+AuditCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "audit-cursor"})
 ]
 _MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": EPOCH_MAX}]
