@@ -110,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=_panic)
 
+    about = "say who may sign in to the dashboard"
+    _add_sign_in(_add(commands, "sign-in", about, []), [config])
+
     one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
     about = "delete without asking; otherwise it shows what it would delete, and asks"
     one.add_argument("--yes", action="store_true", help=about)
@@ -161,6 +164,22 @@ def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     one = _add(actions, "arm", "let a rule that was dropped to shadow report again", parents)
     one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
     one.set_defaults(run=_rules_arm)
+
+
+def _add_sign_in(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="ACTION", dest="action")
+    about = "register the dashboard with the Mastodon server, whose roles then say who may do what"
+    _add(actions, "mastodon", about, parents).set_defaults(run=_sign_in)
+    about = "let somebody sign in by a password, or change it; asks for it twice, or reads it from standard input"
+    one = _add(actions, "password", about, parents)
+    one.add_argument("name", metavar="NAME", help="letters, digits, and _ . - inside")
+    about = "read: look; act: cancel and queue jobs, stop all work; switch: all the rest"
+    one.add_argument("--role", required=True, choices=("read", "act", "switch"), help=about)
+    one.set_defaults(run=_sign_in)
+    _add(actions, "list", "list who may sign in", parents).set_defaults(run=_sign_in)
+    one = _add(actions, "remove", "let somebody sign in by a password no more", parents)
+    one.add_argument("name", metavar="NAME", help="the name that was given")
+    one.set_defaults(run=_sign_in)
 
 
 def _load(sources: Sources) -> Loaded:
@@ -280,3 +299,9 @@ def _forget(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import forget
 
     return forget.run(_load(sources), arguments)
+
+
+def _sign_in(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import sign_in
+
+    return sign_in.run(sources, arguments)
