@@ -31,6 +31,7 @@ _PAGE = {
     "jobs": [_ROW],
     "count": 1,
     "total": 73,
+    "exact": False,
     "scanned": 1,
     "next_cursor": "YXQ6MQ",
 }
