@@ -11,6 +11,6 @@
 * Commands, writes and bytes are what Redis counts itself, over all the requests, by page. Beside them our processes
   write a sign of life every few seconds, which is counted, too.
 * A page that takes longer than the limit is given up, and its process is ended.
-* Root gives itself and all these processes priority over others, if others want the machine, too; how much of it they
-  had meanwhile is told at the end.
+* Root has others who want the machine wait for these processes (SCHED_RR), so that a figure tells of the page and not
+  of them; how much of it others had nevertheless is told at the end.
 """
