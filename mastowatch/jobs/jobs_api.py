@@ -67,7 +67,7 @@ _GROUPS = {
             "error": "mastowatch.errors.MastodonUnreachable",
             "message": "connection refused",
             "count": 41,
-            "functions": ["analyze_and_maybe_report"],
+            "functions": ["mastowatch.jobs.tasks.analyze_and_maybe_report"],
             "queues": ["default"],
             "first_at": "2026-03-01T11:58:00Z",
             "last_at": "2026-03-01T12:00:03.750000Z",

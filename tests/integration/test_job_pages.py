@@ -147,7 +147,7 @@ def test_the_list_shows_each_error_beside_its_job_and_what_is_asked_for(client: 
     assert told.count("MastodonUnreachable: GET /api/v1/accounts/") == 12
     assert "KeyError" not in told
     assert "12 jobs on this page, found among 16 entries" in told
-    without = {href for href in re.findall(r'href="([^"]*)" aria-label="Without', page)}
+    without = set(re.findall(r'href="([^"]*)" aria-label="Without', page))
     assert {html.unescape(one) for one in without} == {
         "/jobs?status=failed&error=TIMED+OUT",
         "/jobs?queue=default&error=TIMED+OUT",
