@@ -128,7 +128,7 @@ def test_deletes_a_job_and_what_it_left(client: httpx.Client, redis: Redis):
     assert not [key for key in redis.scan_iter() if job_id.encode() in key]
     assert latest(client) == ("the API", "deleted", f"job {job_id}")
     redis.lrem("rq:queue:default", 0, analysis(WAITING[0]))
-    redis.zadd("rq:wip:default", {f"{analysis(WAITING[0])}:0123": time.time() + 60})
+    redis.zadd(f"rq:executions:{analysis(WAITING[0])}", {"0123": time.time() + 60})
     redis.hset(f"rq:job:{analysis(WAITING[0])}", "status", "started")
     assert client.delete(f"/jobs/jobs/{analysis(WAITING[0])}").status_code == 409
 
