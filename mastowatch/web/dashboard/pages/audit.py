@@ -21,7 +21,7 @@ NAMES = {
     "rearmed": "Rule re-armed",
     "enforced": "Measure taken",
     "undone": "Measure undone",
-    "action": "Done by a person",
+    "action": "Action",
 }
 Text = Annotated[str, Query(max_length=300)]
 

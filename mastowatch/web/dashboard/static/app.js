@@ -38,7 +38,7 @@
     if (document.querySelector("dialog[open]")) return true;
     if (part.querySelector("input[type=checkbox]:checked:not([data-kept])")) return true;
     const at = document.activeElement;
-    if (at && part.contains(at) && at.matches("input, select, textarea, [contenteditable]")) return true;
+    if (at && part.contains(at) && at.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) return true;
     const selection = getSelection();
     if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return true;
     return [...part.querySelectorAll("details:not([id])")].some(one => one.dataset.touched);
@@ -64,7 +64,8 @@
   }
 
   let kept = null;
-  const label = one => `${one.tagName} ${one.getAttribute("href") || one.getAttribute("aria-label") || one.textContent}`;
+  const label = one => [one.tagName, one.getAttribute("href"), one.getAttribute("aria-label"), one.name, one.value,
+    one.textContent].join(" ");
 
   document.addEventListener("htmx:beforeSwap", event => {
     if (event.detail.target.id !== "live") return;
@@ -94,7 +95,7 @@
       if (kept.scrolls[index]) [one.scrollLeft, one.scrollTop] = kept.scrolls[index];
     });
     if (kept.focus) {
-      const same = [...part.querySelectorAll("a, button, summary, [tabindex]")].find(one => label(one) === kept.focus);
+      const same = [...part.querySelectorAll("a, button, summary, input, [tabindex]")].find(one => label(one) === kept.focus);
       if (same) same.focus({ preventScroll: true });
     }
     kept = null;
