@@ -40,6 +40,7 @@ bench: $(STAMP) ## the figures that README states; ten minutes or so
 	@$(BIN)/python -m benchmarks.rules
 	@$(BIN)/python -m benchmarks.filing
 	@$(BIN)/python -m benchmarks.webhooks
+	@$(BIN)/python -m benchmarks.dashboard
 	@$(BIN)/python -m benchmarks.queue
 
 deb: ## the Debian package, dist/mastowatch_*_amd64.deb; wheels are fetched once, the build is without a network
@@ -55,4 +56,4 @@ lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(UV_LOCK) pyproject.toml --group dev -o packaging/locks/dev.txt
 
 clean: ## the virtual environment and what builds leave
-	rm -rf $(VENV) .venv-bench build dist .coverage htmlcov
+	rm -rf $(VENV) .venv-bench .venv-bench-dashboard build dist .coverage htmlcov

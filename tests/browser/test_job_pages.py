@@ -8,13 +8,17 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 from redis import Redis
+from rq.results import Result
 
 from mastowatch.jobs.context import View
 from mastowatch.jobs.records import read_row
+from mastowatch.reliable.serializer import JsonQueue
 from tests.browser.axe import axe
 from tests.browser.looking import overflow
 from tests.browser.seed import fail_job
 
+# Machines with much else to do take their time to fetch a page again.
+expect.set_options(timeout=20_000)
 FAILED = "analyze_and_maybe_report-1150777"
 WAITING = "analyze_and_maybe_report-1152000"
 RUNNING = "poll_admin_accounts-now"
@@ -48,7 +52,7 @@ def go(page: Page, path: str) -> None:
 
 
 def said(page: Page) -> str:
-    return page.get_by_role("status").inner_text()
+    return page.locator(".said").inner_text()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -73,7 +77,7 @@ def test_what_strangers_wrote_is_text_and_breaks_no_page(open_page, view: View, 
         go(page, path)
         assert overflow(page) <= 0, path
         assert page.locator("main img").count() == 0
-        assert "\u202e" not in page.content()
+        assert "\u202e" not in page.locator("body").inner_text()
 
 
 def test_without_a_script_jobs_are_found_ticked_and_deleted(open_page, view: View):
@@ -131,7 +135,7 @@ def test_a_list_is_ticked_and_acted_on_by_keyboard_alone(open_page, view: View):
     expect(page.get_by_role("checkbox").first).to_be_checked()
     page.get_by_role("button", name="Queue again").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("1 job queued again.")
+    expect(page.locator(".said")).to_have_text("1 job queued again.")
 
 
 @pytest.mark.parametrize("path", ["/jobs", f"/jobs/{FAILED}", "/failures", "/recurring", "/workers", "/queues"])
@@ -183,7 +187,9 @@ def test_one_job_is_queued_again_and_another_deleted(open_page, view: View, scri
 
 def test_the_last_attempt_is_open_and_earlier_ones_are_not(open_page, redis: Redis):
     fail_job(redis, "judge_again-9", "Traceback (most recent call last):\nKeyError: 'first'")
-    fail_job(redis, "judge_again-9", "Traceback (most recent call last):\nKeyError: 'second'")
+    job = JsonQueue("default", connection=redis).fetch_job("judge_again-9")
+    assert job is not None
+    Result.create_failure(job, 600, exc_string="Traceback (most recent call last):\nKeyError: 'second'")
     page = open_page("/jobs/judge_again-9")
     attempts = page.locator("#live details")
     expect(attempts).to_have_count(2)
