@@ -229,13 +229,15 @@ def forged(view: View) -> Iterator[str]:
     yield f"{base64.urlsafe_b64encode(json.dumps({'alg': 'none'}).encode()).decode()}.{altered}."
     # The right key, and everything else wrong: algorithm, purpose, kind of serializer, key derivation.
     strong = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-    made = _payload()
+    access = access_for_tests(view)
+    made = _payload(m=access.passwords.mark_of("sam"))
+    right = seals.Seal(KEY, "session", time.time).close(made[1])
+    assert access.sessions.read(right).name == "sam", "what is wrong with the others is what they are named for"
     yield URLSafeSerializer(KEY, salt="mastowatch session").dumps(made)
     yield URLSafeSerializer(KEY, salt="mastowatch said", signer_kwargs=strong).dumps(made)
     yield URLSafeTimedSerializer(KEY, salt="mastowatch session", signer_kwargs=strong).dumps(made)
     yield URLSafeSerializer(KEY, signer_kwargs=strong).dumps(made)
     yield URLSafeSerializer(b"", salt="mastowatch session", signer_kwargs=strong).dumps(made)
-    access = access_for_tests(view)
     yield access._said.close({"text": "sam"})
     # The right signature over a session that rests on nothing that is there.
     own = seals.Seal(KEY, "session", time.time)
