@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +9,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
-from mastowatch.jobs.listing import JobFilter, list_jobs
-from mastowatch.jobs.records import JobRow
+from mastowatch.jobs.failure_names import named, whole_name
+from mastowatch.jobs.listing import failed_rows
 
 NAMES_MAX = 5
 
@@ -29,6 +28,11 @@ class FailureGroup(BaseModel):
     first_at: datetime | None
     last_at: datetime | None
     example_id: str = Field(description="The latest job that failed so.")
+
+    @property
+    def name(self) -> str:
+        """What a JobFilter asks for to mean just these."""
+        return whole_name(self.error, self.message)
 
 
 class FailureGroups(BaseModel):
@@ -53,26 +57,22 @@ class _Group:
 
 def failure_groups(redis: Redis, now: float, *, queue: str | None = None, cursor: str | None = None) -> FailureGroups:
     """Return the newest 2,000 failures by error; ``now`` is epoch seconds. Raises BadParameter."""
-    rows: list[JobRow] = []
-    scanned = 0
-    while True:
-        page = list_jobs(redis, now, JobFilter(queue, "failed"), limit=200, cursor=cursor)
-        rows += page.jobs
-        scanned += page.scanned
-        cursor = page.next_cursor
-        if cursor is None or scanned >= 2000:
-            break
+    rows, page = failed_rows(redis, now, queue, cursor)
     groups: dict[tuple[str, str], _Group] = {}
     for row in rows:
         group = groups.setdefault(named(row.error or ""), _Group(example_id=row.id))
         group.count += 1
-        group.functions[row.description.partition("(")[0]] += 1
+        if row.function:
+            group.functions[row.function] += 1
         group.queues[row.queue] += 1
         if row.ended_at:
             group.times.append(row.ended_at)
     ordered = sorted(groups.items(), key=lambda item: -item[1].count)
     return FailureGroups(
-        groups=[_told(*name, group) for name, group in ordered], scanned=scanned, total=page.total, next_cursor=cursor
+        groups=[_told(*name, group) for name, group in ordered],
+        scanned=page.scanned,
+        total=page.total,
+        next_cursor=page.next_cursor,
     )
 
 
@@ -91,10 +91,3 @@ def _told(error: str, message: str, group: _Group) -> FailureGroup:
 
 def _most(names: Counter[str]) -> list[str]:
     return [name for name, _ in names.most_common(NAMES_MAX)]
-
-
-def named(line: str) -> tuple[str, str]:
-    """Return the class and the masked message of an error's line."""
-    found = re.match(r"([A-Za-z_][\w.]*)(?:: |$)(.*)", line)
-    error, message = (found[1], found[2]) if found else ("", line)
-    return error, re.sub(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", message)

@@ -46,19 +46,26 @@ _FAULT = (
 
 def make_view(redis: Redis) -> View:
     """Return the View of the seeded server."""
-    return contexts.view(Loaded(Settings(instance_base=INSTANCE, rules_dir=RULES), {}), redis)
+    return contexts.view(Loaded(Settings(instance_base=INSTANCE, rules_dir=RULES, dry_run=False), {}), redis)
 
 
 def seed(redis: Redis, now: float | None = None) -> View:
     """Fill ``redis`` and return its View."""
+    at = now or time.time()
+    view = seed_jobs(redis, at)
+    view.history.record(history(at))
+    _people(view, at)
+    _counts(view)
+    return view
+
+
+def seed_jobs(redis: Redis, now: float | None = None) -> View:
+    """Fill ``redis`` with jobs, workers and queues alone, and return its View."""
     at, view = now or time.time(), make_view(redis)
     _recurring(view, at)
     _waiting(redis, at)
     _running(redis, at)
     _ended(redis, at)
-    view.history.record(history(at))
-    _people(view, at)
-    _counts(view)
     return view
 
 
@@ -73,6 +80,15 @@ def fail_job(redis: Redis, job_id: str, error: str = _FAULT, *, at: float | None
     job = JsonQueue("default", connection=redis).fetch_job(job_id)
     assert job is not None
     Result.create_failure(job, 31_536_000, exc_string=error.replace("{id}", job_id.rpartition("-")[2]))
+    _date_results(redis, job_id, ended)
+
+
+def _date_results(redis: Redis, job_id: str, at: float) -> None:
+    """Have the last result on record be of ``at``: RQ writes down when it was told."""
+    key = f"rq:results:{job_id}"
+    ((_, fields),) = redis.xrevrange(key, count=1)
+    redis.delete(key)
+    redis.xadd(key, fields, id=f"{int(at * 1000)}-0")
 
 
 def history(now: float, days: int = 8) -> Iterator[QueuePoint]:
@@ -193,6 +209,7 @@ def _ended(redis: Redis, now: float) -> None:
         found = JsonQueue("default", connection=redis).fetch_job(job)
         assert found is not None
         Result.create(found, Result.Type.SUCCESSFUL, 86_400, return_value={"level": "none", "score": 0.4})
+        _date_results(redis, job, now - 37.9 - 9 * number)
     job = "process_new_status-115999"
     _record(redis, job, "process_new_status", {"status_id": "115999"}, "high", now - 4000, "canceled")
     redis.zadd("rq:canceled:high", {job: now + 80_000})

@@ -153,6 +153,9 @@ def test_turned_on_between_a_report_and_its_measure_the_measure_is_taken_later(r
     assert (len(server.reports), server.measures) == (1, [])
     monkeypatch.undo()
     turn(world, on=False)
+    world.now += 400
+    # Whatever comes first: nothing has been begun that could be given up.
+    assert world.run(tasks.undo_expired_actions) == {"settled": 0}
     assert polled(world) == 1
     judge_enforced(world, "1")
     assert (len(server.reports), server.measures) == (1, [("1", "silence")])

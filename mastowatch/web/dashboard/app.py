@@ -26,6 +26,7 @@ from mastowatch.web.dashboard.pages import (
     job,
     jobs,
     overview,
+    queues,
     recurring,
     rules,
     switches,
@@ -50,7 +51,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_PAGES = (overview, jobs, failures, job, recurring, workers, cases, rules, audit, switches)
+_PAGES = (overview, jobs, failures, job, recurring, workers, queues, cases, rules, audit, switches)
 
 
 def create_dashboard(view: View, access: Access | None = None) -> FastAPI:

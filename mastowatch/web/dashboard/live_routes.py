@@ -24,7 +24,7 @@ from mastowatch.web.live import Event, Live
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How things stand: ``html`` as the header shows it; another ``stamp`` means that a page would show other things."""
+    """How things stand: ``html`` as the header shows it; another ``stamp``: pages would show other things."""
 
     redis: bool
     html: str = ""

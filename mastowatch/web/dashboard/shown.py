@@ -47,6 +47,22 @@ def number(value: float) -> str:
     return shown.replace(",", _THIN)
 
 
+def size(count: float) -> str:
+    """Return a number of bytes: 812 kB, 1.4 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.{0 if unit == 'B' or count >= 100 else 1}f}{_THIN}{unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def brief(value: float) -> str:
+    """Return a number of a chart in few characters: 0.4, 12, 340, 1.2k."""
+    if value >= 1000:
+        return f"{value / 1000:.3g}k"
+    return f"{value:.0f}" if value >= 9.95 or float(value).is_integer() else f"{value:.1f}"
+
+
 def epoch(seconds: float) -> datetime:
     """Return the moment of ``seconds`` since the epoch."""
     return datetime.fromtimestamp(seconds, UTC)
@@ -63,6 +79,11 @@ def when(context: Context, at: datetime | None) -> Markup:
     return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
         at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), relative
     )
+
+
+def clock(at: datetime, scale: str = "day") -> str:
+    """Return the time of the day, and over a week the day as well."""
+    return at.astimezone(UTC).strftime("%a %H:%M" if scale == "week" else "%H:%M")
 
 
 def pretty(value: Any) -> str:  # noqa: ANN401 -- whatever a job's JSON holds
@@ -83,9 +104,12 @@ def words(name: str) -> str:
 FILTERS = {
     "span": span,
     "lasting": lasting,
+    "size": size,
+    "brief": brief,
     "number": number,
     "epoch": epoch,
     "when": when,
+    "clock": clock,
     "pretty": pretty,
     "visible": visible,
     "words": words,

@@ -38,7 +38,7 @@
     if (document.querySelector("dialog[open]")) return true;
     if (part.querySelector("input[type=checkbox]:checked:not([data-kept])")) return true;
     const at = document.activeElement;
-    if (at && part.contains(at) && at.matches("input, select, textarea, [contenteditable]")) return true;
+    if (at && part.contains(at) && at.matches("input:not([type=checkbox]):not([type=radio]), select, textarea")) return true;
     const selection = getSelection();
     if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return true;
     return [...part.querySelectorAll("details:not([id])")].some(one => one.dataset.touched);
@@ -64,10 +64,17 @@
   }
 
   let kept = null;
-  const label = one => `${one.tagName} ${one.getAttribute("href") || one.getAttribute("aria-label") || one.textContent}`;
+  const label = one => [one.tagName, one.getAttribute("href"), one.getAttribute("aria-label"), one.name, one.value,
+    one.textContent].join(" ");
 
   document.addEventListener("htmx:beforeSwap", event => {
     if (event.detail.target.id !== "live") return;
+    if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes('id="live"')) {
+      // Another page has come in its place: the sign-in, as the session is over.
+      event.detail.shouldSwap = false;
+      location.reload();
+      return;
+    }
     if (!on || busy()) {
       // Somebody has begun something while the answer was on its way.
       event.detail.shouldSwap = false;
@@ -94,7 +101,7 @@
       if (kept.scrolls[index]) [one.scrollLeft, one.scrollTop] = kept.scrolls[index];
     });
     if (kept.focus) {
-      const same = [...part.querySelectorAll("a, button, summary, [tabindex]")].find(one => label(one) === kept.focus);
+      const same = [...part.querySelectorAll("a, button, summary, input, [tabindex]")].find(one => label(one) === kept.focus);
       if (same) same.focus({ preventScroll: true });
     }
     kept = null;
@@ -112,6 +119,13 @@
 
   htmx.createEventSource = url => {
     source = new EventSource(url);
+    if (!on || document.hidden) {
+      // The extension tries again by itself, also when nobody wants it any more.
+      const unwanted = source;
+      source = null;
+      unwanted.close();
+      return unwanted;
+    }
     source.addEventListener("open", () => {
       clearTimeout(silent);
       silent = 0;
@@ -121,7 +135,7 @@
       opened = true;
     });
     source.addEventListener("error", () => {
-      if (!silent && on) silent = setTimeout(() => say("The dashboard does not answer. Trying again.", 0), SILENT_MS);
+      if (!silent && on) silent = setTimeout(() => say("This page no longer hears from the dashboard. It tries again; load it anew if that lasts.", 0), SILENT_MS);
     });
     source.addEventListener("changed", refetch);
     source.addEventListener("gone", () => {
@@ -226,6 +240,10 @@
     event.target.dataset.sent = "yes";
   });
   document.querySelectorAll("[data-script]").forEach(one => { one.hidden = false; });
+
+  // On a narrow screen the menu is wider than the window.
+  const here = document.querySelector(".menu [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
 
   follow();
 })();
