@@ -52,7 +52,7 @@ class LayoutNewer(MastoWatchError):
 
 
 class Stopped(MastoWatchError):
-    """The panic stop is on, or can't be read, which counts as on."""
+    """The panic stop is on, or a switch can't be read, which counts as that."""
 
 
 class Deferred(MastoWatchError):
@@ -77,6 +77,10 @@ class Uncountable(Deferred):
 
 class FilingInDoubt(Deferred):
     """A report was sent and its answer is unknown; it is looked up at Mastodon after ``retry_at``."""
+
+
+class RehearsalBegun(MastoWatchError):
+    """The dry run was turned on while an account was judged: judge again, and file nothing."""
 
 
 class RuleDropped(MastoWatchError):

@@ -25,7 +25,10 @@ EXIT_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, 1 for "no", 2 for a setting or argument that is wrong."""
+    """Run a command and return its exit status: 0, 1 for "no", 2 for a setting or argument that is wrong.
+
+    A worker that was told to stop by a command ends with 3.
+    """
     journal.tell_crashes()
     # A seventh of the time of a start went into looking for rubbish among what is being imported.
     gc.disable()
@@ -178,8 +181,7 @@ def _load_for_process(sources: Sources) -> Loaded:
 def _worker(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.processes import worker
 
-    worker.run(_load_for_process(sources), instance=arguments.instance)
-    return 0
+    return worker.run(_load_for_process(sources), instance=arguments.instance)
 
 
 def _scheduler(sources: Sources, arguments: argparse.Namespace) -> int:

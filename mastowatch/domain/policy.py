@@ -44,7 +44,7 @@ def decide(
     if verdict.level == "watch":
         return Decision("watch", "the score is below the threshold for a report")
     if dry_run:
-        return Decision("rehearse", "DRY_RUN is on: nothing is filed")
+        return Decision("rehearse", "the dry run is on (DRY_RUN, or its switch): nothing is filed")
     return Decision("report", "the score reached the threshold for a report")
 
 

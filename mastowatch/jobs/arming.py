@@ -70,7 +70,7 @@ def _rearm(where: Where, scope: str, by: str) -> bool:
     if not where.rule_switches.rearm(scope, now):
         return False
     event(log, logging.WARNING, "reporting_resumed" if everything else "rule_rearmed", rule_id=scope, by=by)
-    where.audit.add(AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}))
+    where.audit.add(AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}, by=by))
     return True
 
 

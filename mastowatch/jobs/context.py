@@ -44,7 +44,7 @@ from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
-from mastowatch.errors import ConfigError, RuleError, Stopped, StoreUnavailable
+from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
@@ -102,15 +102,28 @@ class Context:
             self.cursors.set(name, known)
         return known
 
-    def judged_by(self) -> str:
+    def rehearsing(self) -> bool:
+        """Return whether reports are only rehearsed, by the settings or by the switch.
+
+        Raises Stopped when the switch can't be read: whoever goes on might file what nobody wants filed.
+        """
+        if self.settings.dry_run:
+            return True
+        try:
+            return self.switches.dry_run()
+        except StoreUnavailable as error:
+            raise Stopped("the dry-run switch can't be read, so nothing is judged") from error
+
+    def judged_by(self, *, rehearsing: bool | None = None) -> str:
         """Return what a judgement depends on beside the account: rules, thresholds, exemptions, rehearsal.
 
-        With any of them changed, an account that was judged already is judged again.
+        With any of them changed, an account that was judged already is judged again. ``rehearsing`` is what a judgement
+        went by, as the switch may have been turned since; None: as it stands now.
         """
         chosen = self.settings
         parts = (
             self.rules.digest,
-            str(chosen.dry_run),
+            str(self.rehearsing() if rehearsing is None else rehearsing),
             str(chosen.report_threshold),
             str(chosen.watch_threshold),
             ",".join(sorted(chosen.exempt_accounts)),
@@ -142,6 +155,15 @@ class Context:
             raise Stopped("the panic stop can't be read, so it counts as on") from error
         if stopped:
             raise Stopped("the panic stop is on; `mastowatch panic off` ends it")
+
+    def ensure_filing(self) -> None:
+        """Raise Stopped as ``ensure_running`` does, or RehearsalBegun while reports are only rehearsed.
+
+        For what is about to change something at Mastodon: the switch may have been turned since the account was judged.
+        """
+        self.ensure_running()
+        if self.rehearsing():
+            raise RehearsalBegun("the dry run has been turned on")
 
 
 def current() -> Context:

@@ -50,10 +50,12 @@ def announce(context: Context, account: Account, verdict: Verdict, decision: Dec
 def enforce(context: Context, judgement: Judgement, done: Filing) -> None:
     """Take the measure that goes with a report that is open, once a report; go on with one that was begun.
 
-    Raises RuleDropped where a rule of the verdict has used up its limit: judge again without it.
+    Raises RuleDropped where a rule of the verdict has used up its limit: judge again without it; RehearsalBegun where
+    the dry run was turned on meanwhile.
     """
     if not context.settings.allow_enforcement or not done.report_id or done.outcome != "filed" or done.resolved:
         return
+    context.ensure_filing()
     standing = context.actions.get(judgement.account.id)
     if standing is None or standing.ended:
         # One that ended for the same report stays what it is.
@@ -68,10 +70,12 @@ def undo_expired(context: Context) -> int:
     An account at which Mastodon fails keeps no other one waiting; the first such error is raised at the end.
     """
     context.ensure_running()
-    if context.settings.dry_run:
+    if context.rehearsing():
         return 0
     ended, errors = 0, list[MastodonError]()
     for action in context.actions.due(context.clock(), _AT_ONCE):
+        if context.rehearsing():
+            break
         try:
             ended += _alone(context, action.account_id)
         except Deferred:
@@ -149,7 +153,7 @@ def _go_on(context: Context, action: AccountAction) -> None:
 
 def _send(context: Context, action: AccountAction, *, expect: AccountAction) -> AccountAction:
     """Take the measure; an answer that is lost leaves ``sent``, which is looked up before anything is sent again."""
-    context.ensure_running()
+    context.ensure_filing()
     sent = replace(action, state="sent", changed_at=context.clock())
     _exchange(context, expect, sent)
     try:

@@ -91,7 +91,9 @@ def file(context: Context, judgement: Judgement, *, permit: Callable[[str], None
 
     ``permit`` is asked with the report's marker when it is about to be sent, and not for one that is there already;
     what it raises goes through. It may be asked again about the same marker: after a crash, or a lost answer.
+    Raises RehearsalBegun, and claims nothing, where the dry run was turned on meanwhile.
     """
+    context.ensure_filing()
     claim = context.claims.plan(judgement.account.id, _marker(context, judgement.account.id, 1), context.clock())
     # A claim of an older version tells nothing about its report.
     if claim.state == "filed" and claim.reported_at:
@@ -212,7 +214,7 @@ def _send(work: _Work, before: FiledReport | None, news: News) -> Filing:
         raise FilingInDoubt(text, work.doubtful_until)
     sending = _next(work)
     work.permit(sending.marker)
-    context.ensure_running()
+    context.ensure_filing()
     sent = context.claims.send(work.claim, sending)
     if sent is None:
         text = f"another worker files the report on account {sending.account_id}"

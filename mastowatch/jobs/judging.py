@@ -9,7 +9,7 @@ from functools import partial
 
 from mastowatch import metrics
 from mastowatch.domain.policy import decide
-from mastowatch.errors import AccountBusy, MastodonNotFound, RuleDropped
+from mastowatch.errors import AccountBusy, MastodonNotFound, RehearsalBegun, RuleDropped
 from mastowatch.jobs import campaigns, enforcing, guarding, learning, polling, reporting
 from mastowatch.jobs.context import Context
 from mastowatch.jobs.filing import Judgement
@@ -36,27 +36,36 @@ def judge(context: Context, account_id: str, *extra: Status, act: Act = reportin
 
 
 def _judge_alone(context: Context, account_id: str, extra: tuple[Status, ...], act: Act) -> Result:
+    rehearsing = context.rehearsing()
     try:
         account = context.mastodon("judge").account(account_id)
         statuses = _posts(context, account, extra)
     except MastodonNotFound:
         reporting.record_gone(context, account_id)
         return {"outcome": "gone"}
-    case = _decide_and(act, context, account, statuses)
+    try:
+        case = _decide_and(act, context, account, statuses, rehearsing=rehearsing)
+    except RehearsalBegun:
+        rehearsing = True
+        case = _decide_and(act, context, account, statuses, rehearsing=True)
     if act is reporting.act:  # one that was only looked at has yet to be acted on
-        context.judged.remember(account_id, polling.fingerprint(account, context.judged_by()))
+        # By what was decided, not by how the switch stands by now: else nobody would look again when it is turned.
+        judged_by = context.judged_by(rehearsing=rehearsing)
+        context.judged.remember(account_id, polling.fingerprint(account, judged_by))
     context.tally.add(metrics.ACCOUNTS_JUDGED)
     context.tally.add(metrics.STATUSES_JUDGED, len(statuses))
     return {"outcome": case.outcome, "level": case.level, "score": case.score, "report_id": case.report_id}
 
 
-def _decide_and(act: Act, context: Context, account: Account, statuses: tuple[Status, ...]) -> Case:
+def _decide_and(
+    act: Act, context: Context, account: Account, statuses: tuple[Status, ...], *, rehearsing: bool
+) -> Case:
     """Decide and act; once more for each rule that is dropped to shadow meanwhile, without it."""
     now = datetime.fromtimestamp(context.clock(), UTC)
     seen = campaigns.note(context, account, statuses, now)
     for _ in range(_ROUNDS_MAX):
         with suppress(RuleDropped):
-            judgement = _judgement(context, account, statuses, now, seen)
+            judgement = _judgement(context, account, statuses, now, seen, rehearsing=rehearsing)
             case = act(context, judgement)
             if act is reporting.act:  # its hits are counted when it is acted on
                 learning.note(context, judgement, case)
@@ -70,6 +79,8 @@ def _judgement(
     statuses: tuple[Status, ...],
     now: datetime,
     seen: Mapping[Sighting, tuple[str, ...]],
+    *,
+    rehearsing: bool,
 ) -> Judgement:
     """Return what the rules in force and the policy make of the account."""
     settings, dropped = context.settings, guarding.shadowed(context)
@@ -90,7 +101,7 @@ def _judgement(
         exempt_accounts=settings.exempt_accounts,
         exempt_domains=settings.exempt_domains,
         our_bots=settings.our_bots,
-        dry_run=settings.dry_run,
+        dry_run=rehearsing,
     )
     decision = guarding.spare(context, account, decision)
     decision = guarding.keep(context, account, verdict, decision, dropped, judged)

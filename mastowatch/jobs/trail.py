@@ -25,4 +25,4 @@ class Where(Protocol):
 def leave(where: Where, by: str, done: str, what: str) -> None:
     """Note that ``by`` has ``done`` something to ``what``: names and ids only, no text of anybody's."""
     where.audit.add(AuditEntry(where.clock(), "action", done, what, by=by))
-    event(log, logging.WARNING, "action_taken", done=done, what=what, by=by)
+    event(log, logging.WARNING, "person_acted", done=done, what=what, by=by)

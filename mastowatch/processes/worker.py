@@ -24,13 +24,15 @@ from mastowatch.reliable.worker import ReliableWorker
 
 log = logging.getLogger(__name__)
 
+DISMISSED = 3  # the unit has it among SuccessExitStatus and RestartPreventExitStatus
 LOOK_S = 5.0  # how old the queues' depths in the STATUS may be
 LEAVE_S = 10.0  # from the end of the last job to the end of the process
 
 
-def run(loaded: Loaded, *, instance: str = "") -> None:
+def run(loaded: Loaded, *, instance: str = "") -> int:
     """Serve the queues in the settings until SIGTERM; then finish the job at hand and leave.
 
+    Returns the exit status: 0, or DISMISSED if it was a command that stopped it, and systemd should not start it again.
     Raises ConfigError or a rule error at the start; a bad file at a reload only leaves the old ones in force.
     """
     redis = contexts.connect(loaded)
@@ -66,6 +68,7 @@ def run(loaded: Loaded, *, instance: str = "") -> None:
         ).run()
         worker.leave()
         event(log, logging.INFO, "worker_stopped", worker=worker.name, jobs=worker.jobs_done)
+    return DISMISSED if worker.dismissed else 0
 
 
 def _tell_start(loaded: Loaded, worker: ReliableWorker, rules: int) -> None:

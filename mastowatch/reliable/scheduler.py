@@ -370,7 +370,8 @@ class ReliableScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler ships 
         self._in_force = tuple(as_changed(one, intervals.get(one.id)) for one in self.recurring)
         self._records = {one.id: self._record(one) for one in self._in_force}
         self._intervals = intervals
-        event(log, logging.INFO, "intervals_changed", every_s={one.id: one.every_s for one in self._in_force})
+        if self.leading:  # not whoever only asks
+            event(log, logging.INFO, "intervals_changed", every_s={one.id: one.every_s for one in self._in_force})
 
     def _known(self, job_id: str) -> str:
         if job_id not in self._records:

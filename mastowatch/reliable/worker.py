@@ -25,6 +25,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 from rq import Worker
+from rq.command import handle_command, parse_payload
 from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.job_lifecycle import call_exception_handlers
@@ -128,7 +129,7 @@ class ReliableWorker(Worker):
         self._dead: list[bytes] = []
         self._max_jobs: int | None = None
         self._stop_asked_at: float | None = None
-        self._forced = False
+        self._forced = self._dismissed = False
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self._wake, False)
@@ -152,6 +153,11 @@ class ReliableWorker(Worker):
     def stopping(self) -> bool:
         """Whether a stop was asked for."""
         return self._stop_requested
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether it was a command that told it to stop: somebody wants it gone, and not back at once."""
+        return self._dismissed
 
     @property
     def stopped(self) -> bool:
@@ -444,6 +450,16 @@ class ReliableWorker(Worker):
             return False
         self.pubsub = pubsub
         return True
+
+    def handle_payload(self, message: Any) -> None:  # noqa: ANN401 -- redis-py's message
+        """Obey a command of RQ's. A second one to shut down, unlike a second SIGTERM, does not put the job back."""
+        payload = parse_payload(message)
+        if payload["command"] == "shutdown":
+            if self._stop_requested:
+                return
+            self._dismissed = True
+            event(log, logging.WARNING, "worker_dismissed", worker=self.name)
+        handle_command(self, payload)
 
     def _obey(self, message: Any) -> None:  # noqa: ANN401 -- redis-py's message
         self._heard = True

@@ -135,7 +135,9 @@ def test_a_worker_gets_more_time_to_stop_than_it_takes_and_that_is_more_than_any
 def test_a_service_comes_back_always_and_for_ever_unless_a_setting_is_wrong(name):
     assert values(name, "Restart") == ["always"]
     assert values(name, "StartLimitIntervalSec") == ["0"]
-    assert values(name, "RestartPreventExitStatus") == ["2"]
+    worker = name == "mastowatch-worker@.service"
+    assert values(name, "RestartPreventExitStatus") == (["2 3"] if worker else ["2"])
+    assert values(name, "SuccessExitStatus") == (["3"] if worker else [])
     assert values(name, "KillMode") == ["mixed"]
     assert values(name, "PartOf") == ["mastowatch.target"]
 
