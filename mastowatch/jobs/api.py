@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from mastowatch.jobs import control
 from mastowatch.jobs.context import View
 from mastowatch.jobs.detail import JobDetail, read_job
-from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobFilter, JobPage, all_queues, list_jobs
+from mastowatch.jobs.listing import CURSOR_MAX, LIMIT_MAX, STATUSES, JobFilter, JobPage, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
 from mastowatch.jobs.refusals import BadParameter, Unknown, WrongState
@@ -117,7 +117,9 @@ def _add_reading(routes: APIRouter, view: View) -> None:
         queue: Annotated[str | None, Query(description="high, default, low; all queues when none is named.")] = None,
         status: Annotated[str | None, Query(description=f"One of {', '.join(STATUSES)}; all when none.")] = None,
         limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 50,
-        cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None,
+        cursor: Annotated[
+            str | None, Query(max_length=CURSOR_MAX, description="`next_cursor` of the page before.")
+        ] = None,
     ) -> JobPage:
         """List jobs. A cursor is a place in the list: jobs that move meanwhile may show twice or not at all."""
         page = list_jobs(view.redis, view.clock(), JobFilter(queue, status), limit=limit, cursor=cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,10 +11,22 @@ from pydantic_core import from_json, to_json
 from redis import Redis
 
 from mastowatch.jobs.control import checked_id
-from mastowatch.jobs.records import JobRow, entry_time, first_line, inflate, moment, read_row, text, traceback_of
+from mastowatch.jobs.records import (
+    JobRow,
+    answers,
+    entry_time,
+    epoch_moment,
+    first_line,
+    inflate,
+    moment,
+    read_row,
+    text,
+    traceback_of,
+)
 from mastowatch.jobs.refusals import Unknown
 
 AttemptOutcome = Literal["finished", "failed", "stopped", "retried", "waited", "gave_up", "unknown"]
+ATTEMPTS_MAX = 10
 # rq.results.Result.Type; "waited" is a job that put itself back for later.
 _OUTCOMES: dict[str, AttemptOutcome] = {
     "1": "finished",
@@ -31,7 +43,7 @@ class Attempt(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     outcome: AttemptOutcome
-    at: datetime = Field(description="When the outcome was recorded.")
+    at: datetime | None = Field(description="When the outcome was recorded.")
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration_s: float | None = None
@@ -43,7 +55,6 @@ class Attempt(BaseModel):
 class JobDetail(JobRow):
     """One job with its arguments, result and attempts."""
 
-    function: str | None = Field(default=None, description="Import path of the function; null where it can't be read.")
     args: list[Any] = Field(default_factory=list)
     kwargs: dict[str, Any] = Field(default_factory=dict)
     readable: bool = Field(default=True, description="False where the arguments are no JSON: a pickle is never read.")
@@ -52,7 +63,6 @@ class JobDetail(JobRow):
     place: int | None = Field(
         default=None, description="How many jobs are before it on its queue; null if it is not there."
     )
-    due_at: datetime | None = Field(default=None, description="When a scheduled job goes on its queue.")
     timeout_s: int | None = None
     last_heartbeat: datetime | None = None
     attempts: list[Attempt] = Field(
@@ -67,11 +77,13 @@ def read_job(redis: Redis, job_id: str, now: float) -> JobDetail:
         raise Unknown(f"there is no job {job_id}; records of finished jobs are kept for RESULT_TTL seconds")
     with redis.pipeline(transaction=False) as pipe:
         pipe.hmget(f"rq:job:{job_id}", ["data", "timeout", "last_heartbeat"])
-        pipe.xrange(f"rq:results:{job_id}")
+        pipe.xrevrange(f"rq:results:{job_id}", count=ATTEMPTS_MAX)
         pipe.lpos(f"rq:queue:{row.queue}", job_id)
         pipe.zscore(f"rq:scheduled:{row.queue}", job_id)
         pipe.zscore("rq:scheduler:scheduled_jobs", job_id)
-        (data, timeout, heartbeat), entries, place, due, planned = pipe.execute()
+        record, latest, place, due, planned = answers(pipe)
+    data, timeout, heartbeat = record or (None, None, None)
+    entries = list(reversed(latest or ()))
     return JobDetail.model_validate(
         row.model_dump()
         | _call(data)
@@ -134,11 +146,11 @@ def _attempt(entry_id: bytes, payload: dict[bytes, bytes]) -> Attempt:
 
 def _due(row: JobRow, due: float | None, planned: float | None) -> datetime | None:
     score = due if due is not None else planned
-    return datetime.fromtimestamp(score, UTC) if score is not None and row.status == "scheduled" else None
+    return epoch_moment(score) if score is not None and row.status == "scheduled" else None
 
 
 def _epoch(raw: bytes | None) -> datetime | None:
     try:
-        return datetime.fromtimestamp(float(raw), UTC) if raw else None
-    except (ValueError, OverflowError, OSError):
+        return epoch_moment(float(raw)) if raw else None
+    except ValueError:
         return None

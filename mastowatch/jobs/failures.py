@@ -10,10 +10,17 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
-from mastowatch.jobs.listing import JobFilter, list_jobs
-from mastowatch.jobs.records import JobRow
+from mastowatch.jobs.listing import failed_rows
 
 NAMES_MAX = 5
+_NAMED = re.compile(r"([A-Za-z_][\w.]*)(?:: (.*))?", re.DOTALL)
+# What differs from one failure to the next: UUIDs, hexadecimal numbers with a digit in them, numbers, times, addresses.
+_VARYING = re.compile(
+    r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
+    r"|\b0x[0-9a-fA-F]+\b"
+    r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{4,}\b"
+    r"|[0-9]+(?:[.,:][0-9]+)*"
+)
 
 
 class FailureGroup(BaseModel):
@@ -53,26 +60,22 @@ class _Group:
 
 def failure_groups(redis: Redis, now: float, *, queue: str | None = None, cursor: str | None = None) -> FailureGroups:
     """Return the newest 2,000 failures by error; ``now`` is epoch seconds. Raises BadParameter."""
-    rows: list[JobRow] = []
-    scanned = 0
-    while True:
-        page = list_jobs(redis, now, JobFilter(queue, "failed"), limit=200, cursor=cursor)
-        rows += page.jobs
-        scanned += page.scanned
-        cursor = page.next_cursor
-        if cursor is None or scanned >= 2000:
-            break
+    rows, page = failed_rows(redis, now, queue, cursor)
     groups: dict[tuple[str, str], _Group] = {}
     for row in rows:
         group = groups.setdefault(named(row.error or ""), _Group(example_id=row.id))
         group.count += 1
-        group.functions[row.description.partition("(")[0]] += 1
+        if row.function:
+            group.functions[row.function] += 1
         group.queues[row.queue] += 1
         if row.ended_at:
             group.times.append(row.ended_at)
     ordered = sorted(groups.items(), key=lambda item: -item[1].count)
     return FailureGroups(
-        groups=[_told(*name, group) for name, group in ordered], scanned=scanned, total=page.total, next_cursor=cursor
+        groups=[_told(*name, group) for name, group in ordered],
+        scanned=page.scanned,
+        total=page.total,
+        next_cursor=page.next_cursor,
     )
 
 
@@ -94,7 +97,7 @@ def _most(names: Counter[str]) -> list[str]:
 
 
 def named(line: str) -> tuple[str, str]:
-    """Return the class and the masked message of an error's line."""
-    found = re.match(r"([A-Za-z_][\w.]*)(?:: |$)(.*)", line)
-    error, message = (found[1], found[2]) if found else ("", line)
-    return error, re.sub(r"\b(?:0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", message)
+    """Return the class of an error, or "", and what it says, out of the line that names it; numbers and ids are N."""
+    found = _NAMED.fullmatch(line)
+    error, message = (found[1], found[2] or "") if found else ("", line)
+    return error, _VARYING.sub("N", message)

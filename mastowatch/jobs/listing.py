@@ -1,44 +1,34 @@
 """Lists jobs page by page, at a cost that depends on the page alone and not on how many jobs there are.
 
-A page is sizes (one round trip), a slice of ids, and their records. Nothing is written: RQ's own registries run
-clean-ups and failure callbacks when they are read.
+A page is sizes, a slice of ids, and their records: five round trips. A search reads records until the page is full, at
+most SCAN_MAX a request, and then gives a cursor. Nothing is written: RQ's own registries run clean-ups and failure
+callbacks when they are read.
 """
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
-from rq.job import JobStatus
 
 from mastowatch.config.settings import QUEUES
-from mastowatch.jobs.records import JobRow, read_rows, text
+from mastowatch.jobs.cursors import CURSOR_MAX, read_cursor, write_cursor
+from mastowatch.jobs.filters import STATUSES, JobFilter, checked
+from mastowatch.jobs.records import JobRow, answers, epoch_moment, read_rows, text
 from mastowatch.jobs.refusals import BadParameter
+from mastowatch.jobs.sources import Entry, Extent, Place, Source, Walk, extents, sources
 from mastowatch.reliable.facts import known_queues
 
-LIMIT_MAX = 200
-# A status that shares its list with others is searched for; this many records a request, then a cursor.
-SCAN_MAX = 2000
+__all__ = ["CURSOR_MAX", "STATUSES", "JobFilter", "JobPage", "all_queues", "list_jobs", "matching_ids", "page_json"]
 
-# What needs a look comes first; all eleven of RQ's statuses are here (a test compares).
-STATUSES = (
-    "started",
-    "queued",
-    "scheduled",
-    "deferred",
-    "rate_limited",
-    "ready_to_enqueue",
-    "failed",
-    "stopped",
-    "canceled",
-    "finished",
-    "created",
-)
-assert frozenset(STATUSES) == frozenset(status.value for status in JobStatus)  # noqa: S101
-_PLANNED = "rq:scheduler:scheduled_jobs"
+LIMIT_MAX = 200
+# What shares its list with others, or has to be read to tell, is searched for: so many entries a request.
+SCAN_MAX = 2000
+# So many records are read at once in a search; all of them in the memory of one process.
+BATCH = 200
+EVERYTHING = JobFilter()
 
 
 class JobPage(BaseModel):
@@ -49,31 +39,24 @@ class JobPage(BaseModel):
     queue: str | None = Field(description="The queue asked for; null for all.")
     status: str | None = Field(description="The status asked for; null for all.")
     function: str | None = Field(default=None, description="The function asked for; null for all.")
-    error: str | None = Field(default=None, description="The text asked for in errors.")
-    text: str | None = Field(default=None, description="The text asked for in ids and descriptions.")
-    since: float | None = Field(default=None, description="The time asked for, from then on; epoch seconds.")
-    until: float | None = Field(default=None, description="The time asked for, until then; epoch seconds.")
+    error: str | None = Field(default=None, description="The text asked for in errors; null for none.")
+    text: str | None = Field(default=None, description="The text asked for in ids and descriptions; null for none.")
+    since: float | None = Field(default=None, description="The first moment asked for, in epoch seconds.")
+    until: float | None = Field(default=None, description="The last moment asked for, in epoch seconds.")
     jobs: list[JobRow]
     count: int = Field(description="How many jobs are on this page.")
     total: int = Field(
-        description="Entries in the lists that were looked through. Failed and stopped jobs share a list, so for "
-        "them it is an upper bound, as it is where a record has run out before its entry."
+        description="Entries in the lists that are looked through. All jobs that match are among them, so it is an "
+        "upper bound unless `exact`."
     )
-    scanned: int = Field(description="Entries looked through for this page, at most 2,000 and one page.")
+    exact: bool = Field(
+        default=False,
+        description="Whether each entry counted is a job that matches. It is not where jobs have to be searched for, "
+        "by function, text, error or the time of their end, or among others in the same list, as stopped ones are "
+        "among failed ones. An entry whose record has just run out may still be counted.",
+    )
+    scanned: int = Field(description="Entries looked through for this page, at most 2,000.")
     next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Home:
-    """A list in Redis and the statuses of the jobs that belong into it."""
-
-    key: str
-    statuses: frozenset[str]
-    newest_first: bool = False
-
-    @property
-    def is_list(self) -> bool:
-        return self.key.startswith("rq:queue:")
 
 
 def all_queues(redis: Redis) -> list[str]:
@@ -81,53 +64,23 @@ def all_queues(redis: Redis) -> list[str]:
     return [*QUEUES, *(name for name in known_queues(redis) if name not in QUEUES)]
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """Which jobs are meant; all of them where nothing is named. Case does not matter in ``error`` and ``text``.
-
-    ``function`` is the import path of the job's function, or the last part of it. ``since`` and ``until`` are epoch
-    seconds, about when a job ended; for one that is scheduled, when it is due; for others, when it was queued.
-    """
-
-    queue: str | None = None
-    status: str | None = None
-    function: str | None = None
-    error: str | None = None
-    text: str | None = None
-    since: float | None = None
-    until: float | None = None
-
-
 def list_jobs(
-    redis: Redis, now: float, where: JobFilter = JobFilter(), *, limit: int = 50, cursor: str | None = None
+    redis: Redis, now: float, where: JobFilter = EVERYTHING, *, limit: int = 50, cursor: str | None = None
 ) -> JobPage:
     """Return a page of jobs; ``now`` is epoch seconds. Raises BadParameter that names what is allowed."""
-    queue, status = where.queue, where.status
-    if status is not None and status not in STATUSES:
-        raise BadParameter(f"status: {status!r} is not a status; allowed: {', '.join(STATUSES)}")
-    known = all_queues(redis)
-    if queue is not None and queue not in known:
-        raise BadParameter(f"queue: {queue!r} is not a queue; allowed: {', '.join(known)}")
     if not 1 <= limit <= LIMIT_MAX:
         raise BadParameter(f"limit: {limit} is not allowed; allowed: 1 to {LIMIT_MAX}")
-    start = _offset(cursor)
-    queues = [queue] if queue is not None else known
-    homes = _homes(redis, queues, [status] if status else STATUSES)
-    sizes = _sizes(redis, homes)
-    jobs, end = _collect(_Walk(redis, homes, sizes, frozenset(queues), now), start, limit)
-    return JobPage(
-        **asdict(where),
-        jobs=jobs,
-        count=len(jobs),
-        total=sum(sizes),
-        scanned=end - start,
-        next_cursor=_cursor(end) if end < sum(sizes) else None,
-    )
+    search = _begin(redis, now, where, cursor)
+    jobs = search.collect(limit, SCAN_MAX)
+    page = search.page(jobs)
+    if cursor is None and page.next_cursor is None:
+        return page.model_copy(update={"total": page.count, "exact": True})  # all of it has been seen
+    return page
 
 
 def page_json(page: JobPage) -> bytes:
     """Return the page as the JSON of the API, without the second validation that a response model costs."""
-    return page.model_dump_json().encode()
+    return page.__pydantic_serializer__.to_json(page)
 
 
 def matching_ids(
@@ -135,117 +88,155 @@ def matching_ids(
 ) -> tuple[list[str], str | None, int]:
     """Return ids of jobs that match, the cursor that goes on or None, and how many entries were looked through.
 
-    Looks through about ``scan_max`` entries at most. ``now`` is epoch seconds. Raises BadParameter.
+    Looks through ``scan_max`` entries at most, and returns as many ids. ``now`` is epoch seconds. Raises BadParameter.
     """
-    found: list[str] = []
-    scanned = 0
-    while True:
-        page = list_jobs(redis, now, where, limit=LIMIT_MAX, cursor=cursor)
-        found += [job.id for job in page.jobs]
-        scanned += page.scanned
-        cursor = page.next_cursor
-        if cursor is None or scanned >= scan_max:
-            return found, cursor, scanned
+    search = _begin(redis, now, where, cursor)
+    jobs = search.collect(scan_max, scan_max)
+    return [job.id for job in jobs], search.cursor(), search.scanned
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    redis: Redis
-    homes: Sequence[_Home]
-    sizes: Sequence[int]
-    queues: frozenset[str]
-    now: float
+def failed_rows(redis: Redis, now: float, queue: str | None, cursor: str | None) -> tuple[list[JobRow], JobPage]:
+    """Return the newest SCAN_MAX failed and stopped jobs, with what they call, and a page of none that says how far.
 
-    def window(self, start: int, width: int) -> list[tuple[_Home, str]]:
-        """Return (home, job id) of the entries from ``start`` on, counted over all homes, in one round trip."""
-        slices = list(self._slices(start, width))
-        with self.redis.pipeline(transaction=False) as pipe:
-            for home, first, last in slices:
-                if home.is_list:
-                    pipe.lrange(home.key, first, last)
-                else:
-                    pipe.zrange(home.key, first, last, desc=home.newest_first)
-            found = pipe.execute()
-        return [(home, _job_id(raw)) for (home, _, _), members in zip(slices, found, strict=True) for raw in members]
-
-    def _slices(self, start: int, width: int) -> Iterable[tuple[_Home, int, int]]:
-        before = 0
-        for home, size in zip(self.homes, self.sizes, strict=True):
-            first, last = max(start - before, 0), min(start + width - before, size) - 1
-            if first <= last:
-                yield home, first, last
-            before += size
+    ``now`` is epoch seconds. Raises BadParameter.
+    """
+    search = _begin(redis, now, JobFilter(queue, "failed"), cursor, also=frozenset({"stopped"}))
+    search.functions = True
+    rows = search.collect(SCAN_MAX, SCAN_MAX)
+    return rows, search.page([])
 
 
-def _collect(walk: _Walk, start: int, limit: int) -> tuple[list[JobRow], int]:
-    """Return up to ``limit`` jobs from ``start`` on, and where the next page begins."""
-    jobs: dict[str, JobRow] = {}
-    at = start
-    while len(jobs) < limit and at < sum(walk.sizes) and at - start < SCAN_MAX:
-        entries = walk.window(at, limit)
-        if not entries:
-            return list(jobs.values()), sum(walk.sizes)  # the lists have shrunk meanwhile
-        rows = read_rows(walk.redis, [job_id for _, job_id in entries], walk.now)
-        for (home, _), row in zip(entries, rows, strict=True):
-            at += 1
-            if row and row.status in home.statuses and row.queue in walk.queues:
-                jobs[row.id] = row
-            if len(jobs) == limit:
-                break
-    return list(jobs.values()), at
+def _begin(
+    redis: Redis, now: float, where: JobFilter, cursor: str | None, *, also: frozenset[str] = frozenset()
+) -> _Search:
+    """Return a search that stands where the cursor says; ``also`` are more statuses in the same lists."""
+    queues, limiters = _names(redis)
+    where = checked(where, queues)
+    meant = [where.queue] if where.queue else queues
+    found = sources(redis, where, meant, limiters)
+    start, place = read_cursor(cursor, where, [one.name for one in found]) if cursor is not None else (0, Place())
+    known = extents(redis, [replace(one, statuses=one.statuses | also) for one in found])
+    return _Search(redis, now, where, frozenset(meant), known, len(known) if start is None else start, place)
 
 
-def _homes(redis: Redis, queues: Sequence[str], statuses: Sequence[str]) -> list[_Home]:
-    """Return the lists that hold jobs of ``statuses``, each list once."""
-    wanted: dict[str, set[str]] = {}
-    for status in statuses:
-        for key in _keys(redis, queues, status):
-            wanted.setdefault(key, set()).add(status)
-    return [_Home(key, frozenset(found), _newest_first(key)) for key, found in wanted.items()]
-
-
-def _keys(redis: Redis, queues: Sequence[str], status: str) -> list[str]:
-    if status == "rate_limited":
-        return sorted(f"rq:rl:{text(raw)}:rate_limited" for raw in redis.smembers("rq:rl-keys"))
-    if status == "created":
-        return [_PLANNED]
-    keys = [f"rq:{_KINDS.get(status, status)}:{queue}" for queue in queues]
-    # A recurring job that has never run is planned, but in no list of its queue.
-    return [*keys, _PLANNED] if status == "scheduled" else keys
-
-
-_KINDS = {"queued": "queue", "started": "wip", "stopped": "failed", "ready_to_enqueue": "ready"}
-
-
-def _newest_first(key: str) -> bool:
-    # Their scores grow with the time a job ended; what waits is listed with the next one first.
-    return key.startswith(("rq:failed:", "rq:finished:", "rq:canceled:"))
-
-
-def _sizes(redis: Redis, homes: Sequence[_Home]) -> list[int]:
+def _names(redis: Redis) -> tuple[list[str], list[str]]:
+    """Return the names of all queues as ``all_queues`` does, and those of RQ's rate limits."""
     with redis.pipeline(transaction=False) as pipe:
-        for home in homes:
-            pipe.llen(home.key) if home.is_list else pipe.zcard(home.key)
-        return [int(size) for size in pipe.execute()]
+        pipe.smembers("rq:queues")
+        pipe.smembers("rq:rl-keys")
+        queues, limiters = ({text(raw) for raw in found or ()} for found in answers(pipe))
+    others = sorted(queue.removeprefix("rq:queue:") for queue in queues)
+    return [*QUEUES, *(name for name in others if name not in QUEUES)], sorted(limiters)
 
 
-def _job_id(raw: bytes | str) -> str:
-    # A started job's entry is "job:execution".
-    return text(raw).partition(":")[0]
+@dataclass
+class _Search:
+    """A walk over all sources that keeps what is meant. ``at`` numbers the source, ``place`` is where it is in it."""
+
+    redis: Redis
+    now: float
+    where: JobFilter
+    queues: frozenset[str]
+    extents: Sequence[Extent]
+    at: int
+    place: Place
+    functions: bool = False
+    scanned: int = 0
+    found: dict[str, JobRow] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many entries there are."""
+        return sum(extent.size for extent in self.extents)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all of them are jobs that are meant."""
+        return all(self._holds_nothing_else(extent.source) for extent in self.extents if extent.size)
+
+    def _holds_nothing_else(self, source: Source) -> bool:
+        where = self.where
+        if where.function or where.error or where.text or (where.timed and not source.scored_by_time):
+            return False
+        # The last runs of recurring jobs are planned, too, whatever became of them.
+        if source.kind == "planned" or (source.shared and where.queue):
+            return False
+        return source.kind != "failed" or where.status is None
+
+    def collect(self, limit: int, scan_max: int) -> list[JobRow]:
+        """Return the next jobs, at most ``limit`` of them, from at most ``scan_max`` entries."""
+        while self.at < len(self.extents) and len(self.found) < limit and self.scanned < scan_max:
+            if not self._walk(limit, scan_max):
+                self.at, self.place = self.at + 1, Place()
+        return list(self.found.values())
+
+    def cursor(self) -> str | None:
+        """Return the cursor of where the walk stands, None at its end."""
+        for at in range(self.at, len(self.extents)):
+            if self.extents[at].size:
+                return write_cursor(self.where, self.extents[at].source.name, self.place if at == self.at else Place())
+        return None
+
+    def page(self, jobs: list[JobRow]) -> JobPage:
+        """Return a page of these jobs that tells how far the search has come."""
+        return JobPage(
+            **asdict(self.where),
+            jobs=jobs,
+            count=len(jobs),
+            total=self.total,
+            exact=self.exact,
+            scanned=self.scanned,
+            next_cursor=self.cursor(),
+        )
+
+    def _walk(self, limit: int, scan_max: int) -> int:
+        """Walk through the source at hand; return how many entries are left in it."""
+        extent = self.extents[self.at]
+        if not extent.size:
+            return 0
+        walk = Walk(self.redis, extent, self.place)
+        left = walk.left
+        while left and len(self.found) < limit and self.scanned < scan_max:
+            # A page is read as it is; where entries have to be searched, many at once are quicker.
+            width = BATCH if self.where.searches or self.scanned else min(limit, BATCH)
+            entries = walk.window(min(width, scan_max - self.scanned))
+            if not entries:
+                return 0  # the list has shrunk meanwhile
+            for entry, row in zip(entries, self._rows(extent.source, entries), strict=True):
+                self.place, self.scanned, left = entry.after, self.scanned + 1, left - 1
+                if row:
+                    self.found[row.id] = row
+                if len(self.found) == limit:
+                    break
+        return left
+
+    def _rows(self, source: Source, entries: Sequence[Entry]) -> list[JobRow | None]:
+        """Return the row of each entry whose job is meant and belongs here, else None."""
+        functions = self.functions or self.where.function is not None
+        rows = read_rows(self.redis, [entry.job_id for entry in entries], self.now, functions=functions)
+        timed = [_with_time(source, entry, row) for entry, row in zip(entries, rows, strict=True)]
+        kept = [row if row and self._is_meant(source, row) else None for row in timed]
+        return _once(self.redis, kept) if source.kind == "planned" else kept
+
+    def _is_meant(self, source: Source, row: JobRow) -> bool:
+        return row.status in source.statuses and row.queue in self.queues and self.where.matches(row)
 
 
-def _cursor(offset: int) -> str:
-    return urlsafe_b64encode(f"at:{offset}".encode()).decode().rstrip("=")
+def _with_time(source: Source, entry: Entry, row: JobRow | None) -> JobRow | None:
+    """Return the row with the time that the entry's score tells: RQ notes it nowhere else."""
+    if row is None or entry.score is None or not source.scored_by_time:
+        return row
+    name = "ended_at" if source.kind == "canceled" else "due_at"
+    return row.model_copy(update={name: epoch_moment(entry.score)})
 
 
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except ValueError:
-        plain = ""
-    digits = plain.removeprefix("at:")
-    if not plain.startswith("at:") or not digits.isascii() or not digits.isdigit() or len(digits) > 12:
-        raise BadParameter("cursor: is not one of ours; give the next_cursor of the page before, unchanged")
-    return int(digits)
+def _once(redis: Redis, rows: Sequence[JobRow | None]) -> list[JobRow | None]:
+    """Return the rows without those that are planned and stand in the list of what is delayed as well."""
+    with redis.pipeline(transaction=False) as pipe:
+        for row in rows:
+            pipe.zscore(f"rq:scheduled:{row.queue if row else ''}", row.id if row else "")
+        delayed = answers(pipe)
+    return [
+        None if row and row.status == "scheduled" and score is not None else row
+        for row, score in zip(rows, delayed, strict=True)
+    ]

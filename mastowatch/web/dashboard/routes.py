@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from mastowatch.jobs.context import View
 from mastowatch.jobs.detail import read_job
-from mastowatch.jobs.listing import STATUSES, JobFilter, all_queues, list_jobs
+from mastowatch.jobs.listing import CURSOR_MAX, STATUSES, JobFilter, all_queues, list_jobs
 from mastowatch.jobs.recurrence import recurring_rows, scheduler_alive
 from mastowatch.jobs.refusals import Unknown
 from mastowatch.jobs.workforce import read_workers
@@ -55,7 +55,7 @@ def _add_jobs(app: FastAPI, view: View, pages: Pages) -> None:
     def jobs(
         queue: str | None = None,
         status: str | None = None,
-        cursor: Annotated[str | None, Query(max_length=64)] = None,
+        cursor: Annotated[str | None, Query(max_length=CURSOR_MAX)] = None,
     ) -> HTMLResponse:
         """List jobs."""
         found = list_jobs(view.redis, view.clock(), JobFilter(queue or None, status or None), cursor=cursor)
