@@ -14,6 +14,8 @@ from mastowatch.ports.types import Account, Field, Look, Media, Status
 # The first byte tells how the rest is packed.
 _PACKED_AS = b"1"
 _LEVEL = 6
+# The account's name stands within so many bytes.
+_HEAD = 2048
 # What stands in nearly every post of Mastodon, so that a short one shrinks as well; the commonest last.
 # Changing it needs another first byte: what was packed with it can't be read without.
 _COMMON = (
@@ -57,6 +59,15 @@ def unpack(raw: bytes) -> Look | None:
         return Look(account, statuses, float(document["at"]))
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def tells(raw: bytes, acct: str) -> bool:
+    """Tell whether the look may be of ``acct``, in small letters; sooner known than the whole is read."""
+    try:
+        unpacked = zlib.decompressobj(-zlib.MAX_WBITS, zdict=_COMMON).decompress(raw[1:], _HEAD)
+    except zlib.error:
+        return False
+    return acct.encode(errors="replace") in unpacked.lower() or not acct.isascii()
 
 
 def _plain(value: object, without: tuple[str, ...] = ()) -> dict[str, Any]:

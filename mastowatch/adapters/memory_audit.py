@@ -22,3 +22,13 @@ class MemoryAudit:
         """See the port."""
         newest_first = tuple(reversed(self._entries))
         return newest_first[: max(0, limit)]
+
+    def older(self, than: str | None, limit: int) -> tuple[tuple[str, AuditEntry], ...]:
+        """See the port. A place is the number of an entry, written as Redis writes its own."""
+        placed = [(f"{number}-0", one) for number, one in enumerate(self._entries, start=1)]
+        before = len(placed) + 1 if than is None else int(than.partition("-")[0])
+        return tuple(reversed(placed[: before - 1]))[: max(0, limit)]
+
+    def count(self) -> int:
+        """See the port."""
+        return len(self._entries)

@@ -28,6 +28,14 @@ class MemoryRecentPosts:
         """See the port."""
         yield from sorted((one for one in self._looks.values() if one.at >= at), key=lambda one: one.at)
 
+    def get(self, account_id: str) -> Look | None:
+        """See the port."""
+        return self._looks.get(account_id)
+
+    def find(self, acct: str) -> Look | None:
+        """See the port."""
+        return next((one for one in self._looks.values() if one.account.acct.lower() == acct.lower()), None)
+
     def count(self) -> tuple[int, int]:
         """See the port."""
         return len(self._looks), sum(max(1, len(one.statuses)) for one in self._looks.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mastowatch.adapters.redis_rule_stats import OPEN_MAX
-from mastowatch.ports.types import OpenReport, Outcome, RuleRecord
+from mastowatch.ports.types import Fate, OpenReport, Outcome, RuleRecord
 
 
 class MemoryRuleStats:
@@ -17,7 +17,7 @@ class MemoryRuleStats:
         self._open_max = open_max
         self._accounts: defaultdict[tuple[str, bool], set[str]] = defaultdict(set)
         self._records: dict[str, RuleRecord] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, Fate] = {}
         self._open: dict[str, tuple[float, OpenReport]] = {}
 
     def hits(self, account_id: str, shadow_by_rule: Mapping[str, bool], now: float) -> None:
@@ -30,7 +30,7 @@ class MemoryRuleStats:
         """See the port."""
         if report.report_id in self._known:
             return False
-        self._known.add(report.report_id)
+        self._known[report.report_id] = Fate(report.report_id, "open", report.filed_at, 0.0, report.rule_ids)
         self._open[report.report_id] = look_at, report
         for late in self._by_time()[self._open_max :]:
             del self._open[late]
@@ -50,9 +50,9 @@ class MemoryRuleStats:
 
     def decided(self, report: OpenReport, outcome: Outcome, rearmed_at: Mapping[str, float], now: float) -> bool:
         """See the port."""
-        del now
         if self._open.pop(report.report_id, None) is None:
             return False
+        self._known[report.report_id] = replace(self._known[report.report_id], outcome=outcome, decided_at=now)
         for rule_id in report.rule_ids if outcome != "unknown" else ():
             since = rearmed_at.get(rule_id, 0.0)
             self._records[rule_id] = _counted(self._record(rule_id), outcome, since, report.filed_at)
@@ -66,6 +66,10 @@ class MemoryRuleStats:
             )
             for one in rule_ids
         }
+
+    def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
+        """See the port."""
+        return {one: self._known[one] for one in report_ids if one in self._known}
 
     def open_reports(self) -> int:
         """See the port."""

@@ -148,6 +148,11 @@ class MemoryCases:
         newest = sorted(self._cases.values(), key=lambda case: (case.judged_at, case.account_id), reverse=True)
         return tuple(newest[offset : offset + max(0, limit)])
 
+    def older(self, than: tuple[float, str] | None, limit: int) -> tuple[Case, ...]:
+        """See the port."""
+        newest = self.latest(len(self._cases))
+        return tuple(one for one in newest if than is None or (one.judged_at, one.account_id) < than)[: max(0, limit)]
+
     def count(self) -> int:
         """See the port."""
         return len(self._cases)

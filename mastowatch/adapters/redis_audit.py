@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis
 
-from mastowatch.adapters.redis_common import InRedis, ours
+from mastowatch.adapters.redis_common import InRedis, ours, text
 from mastowatch.ports.types import AuditEntry
 
 ENTRIES_MAX = 100_000
@@ -44,6 +44,17 @@ class RedisAudit(InRedis):
             return ()
         found = self._redis.xrevrange(self.STREAM, count=limit) or []
         return tuple(_entry(next(iter((one or {}).values()))) for _, one in found)
+
+    @ours
+    def older(self, than: str | None, limit: int) -> tuple[tuple[str, AuditEntry], ...]:
+        """See the port. A place is the id of an entry in the stream."""
+        found = self._redis.xrevrange(self.STREAM, max="+" if than is None else f"({than}", count=limit) or []
+        return tuple((text(place), _entry(next(iter((one or {}).values())))) for place, one in found)
+
+    @ours
+    def count(self) -> int:
+        """See the port."""
+        return int(self._redis.xlen(self.STREAM))
 
 
 def _entry(raw: Any) -> AuditEntry:  # noqa: ANN401 -- redis-py gives bytes or str

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from redis import Redis
 
-from mastowatch.adapters.look_encoding import pack, unpack
+from mastowatch.adapters.look_encoding import pack, tells, unpack
 from mastowatch.adapters.redis_common import InRedis, ours, text
 from mastowatch.ports.types import Account, Look, Status
 
@@ -75,6 +75,22 @@ class RedisRecentPosts(InRedis):
                 look = unpack(raw) if raw else None
                 if look is not None and look.at >= at:
                     yield look
+
+    def get(self, account_id: str) -> Look | None:
+        """See the port."""
+        raw = self._packed([account_id])[0]
+        return unpack(raw) if raw else None
+
+    def find(self, acct: str) -> Look | None:
+        """See the port. Looks are unpacked one by one, the newest first: there are as many as posts are kept."""
+        wanted = acct.lower()
+        ids = self._ids(0.0)[::-1]
+        for start in range(0, len(ids), _BATCH):
+            for raw in self._packed(ids[start : start + _BATCH]):
+                look = unpack(raw) if raw and tells(raw, wanted) else None
+                if look is not None and look.account.acct.lower() == wanted:
+                    return look
+        return None
 
     @ours
     def count(self) -> tuple[int, int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from redis import Redis
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
-from mastowatch.ports.types import OpenReport, Outcome, RuleRecord
+from mastowatch.ports.types import Fate, OpenReport, Outcome, RuleRecord
 
 # A rule that has not hit for so long is forgotten.
 RULE_TTL_S = 365 * 86_400
@@ -138,6 +139,16 @@ class RedisRuleStats(InRedis):
         return {rule_id: rule_record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}
 
     @ours
+    def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
+        """See the port."""
+        ids = list(report_ids)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for report_id in ids:
+                pipe.hmget(f"{self.REPORT}{report_id}", ["outcome", "filed_at", "decided_at", "rules"])
+            found = pipe.execute()
+        return {one: _fate(one, *fields) for one, fields in zip(ids, found, strict=True) if all(fields[:2])}
+
+    @ours
     def open_reports(self) -> int:
         """See the port."""
         return int(self._redis.zcard(self.OPEN))
@@ -152,6 +163,11 @@ def _report(report_id: str, fields: Mapping[str, str]) -> OpenReport:
     rule_ids, filed_at = tuple(json.loads(fields["rules"])), float(fields["filed_at"])
     before = tuple(fields.get("before", "").split())
     return OpenReport(report_id, fields["account_id"], rule_ids, filed_at, fields.get("status_id", ""), before)
+
+
+def _fate(report_id: str, outcome: Any, filed_at: Any, decided_at: Any, rules: Any) -> Fate:  # noqa: ANN401
+    rule_ids = tuple(json.loads(rules or "[]"))
+    return Fate(report_id, text(outcome), float(filed_at), float(decided_at or 0), rule_ids)  # type: ignore[arg-type]
 
 
 def rule_record(rule_id: str, fields: Mapping[str, str], hits: int, shadow_hits: int) -> RuleRecord:

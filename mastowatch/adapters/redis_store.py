@@ -278,6 +278,19 @@ class RedisCases(InRedis):
         found = self._redis.mget([f"mastowatch:case:{account_id}" for account_id in ids]) if ids else []
         return tuple(_case(raw) for raw in found if raw)
 
+    def older(self, than: tuple[float, str] | None, limit: int) -> tuple[Case, ...]:
+        """See the port. Where the case has moved since, those that are older than it was begin the page."""
+        return self.latest(limit, 0 if than is None else self._place_after(*than))
+
+    @ours
+    def _place_after(self, judged_at: float, account_id: str) -> int:
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zscore(self._INDEX, account_id)
+            pipe.zrevrank(self._INDEX, account_id)
+            pipe.zcount(self._INDEX, f"({judged_at!r}", "+inf")
+            score, rank, newer = pipe.execute()
+        return int(rank) + 1 if score is not None and float(score) == judged_at else int(newer)
+
     @ours
     def count(self) -> int:
         """See the port."""

@@ -222,6 +222,16 @@ def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None)
     return redis_layout.Layout(redis, kind, known=known, migrations=migrations, alive=alive)
 
 
+def check_layout(redis: Redis) -> None:
+    """Raise RedisError unless Redis answers and the keys have the layout that this version knows; writes nothing."""
+    redis_layout.check(redis, redis_layout.LAYOUT)
+
+
+def is_other_layout(error: Exception) -> bool:
+    """Tell whether Redis does answer, and its keys have a layout that this version does not know."""
+    return isinstance(error, redis_layout.LayoutRefused)
+
+
 @contextmanager
 def ensure_layout(redis: Redis, kind: str = "command") -> Iterator[None]:
     """Make sure, for the length of a block that writes, that the keys have the layout that this version knows.
@@ -374,6 +384,8 @@ class View:
     history: store.History
     posts: store.RecentPosts
     rule_stats: store.RuleStats
+    measures: store.AccountActions
+    campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
     settings: Settings
@@ -396,6 +408,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         history=redis_store.RedisHistory(redis),
         posts=_posts(loaded.settings, redis),
         rule_stats=RedisRuleStats(redis),
+        measures=RedisAccountActions(redis),
+        campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
         settings=loaded.settings,

@@ -17,6 +17,7 @@ from mastowatch.ports.types import (
     Counters,
     Dropped,
     DroppedBy,
+    Fate,
     Full,
     Look,
     OpenReport,
@@ -100,6 +101,14 @@ class RecentPosts(Protocol):
         """Yield the looks taken at or after ``at``, the oldest first."""
         ...
 
+    def get(self, account_id: str) -> Look | None:
+        """Return the look at an account, if it is kept."""
+        ...
+
+    def find(self, acct: str) -> Look | None:
+        """Return the look at the account of this name (``name`` or ``name@domain``), if it is kept; case aside."""
+        ...
+
     def count(self) -> tuple[int, int]:
         """Return how many looks and posts are kept."""
         ...
@@ -133,6 +142,10 @@ class RuleStats(Protocol):
 
     def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
         """Return the record of each rule; an empty one of those that never hit."""
+        ...
+
+    def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
+        """Return what became of each report; those that are not known are left out."""
         ...
 
     def open_reports(self) -> int:
@@ -189,6 +202,10 @@ class Cases(Protocol):
 
     def latest(self, limit: int, offset: int = 0) -> tuple[Case, ...]:
         """Return the cases judged last, newest first."""
+        ...
+
+    def older(self, than: tuple[float, str] | None, limit: int) -> tuple[Case, ...]:
+        """Return the cases that stand after one (when it was judged, its account), newest first; from the first."""
         ...
 
     def count(self) -> int:
@@ -354,6 +371,14 @@ class Audit(Protocol):
 
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest entries, newest first."""
+        ...
+
+    def older(self, than: str | None, limit: int) -> tuple[tuple[str, AuditEntry], ...]:
+        """Return the entries before a place (None: from the newest), newest first, each with its own place."""
+        ...
+
+    def count(self) -> int:
+        """Return how many entries are kept."""
         ...
 
 

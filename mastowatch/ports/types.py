@@ -135,6 +135,17 @@ class OpenReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a report of ours so far: still open, or decided on. Times are epoch seconds, 0 for not yet."""
+
+    report_id: str
+    outcome: Literal["open"] | Outcome
+    filed_at: float
+    decided_at: float = 0.0
+    rule_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleRecord:
     """What a rule has done so far. ``hits`` and ``shadow_hits`` are different accounts, with 1 % of error or less.
 

@@ -19,6 +19,7 @@ from mastowatch.processes.layout import Agreement
 from mastowatch.processes.notify import Notifier
 from mastowatch.processes.reloading import OF_REDIS, Reloader
 from mastowatch.processes.sockets import address
+from mastowatch.web.live import ENDING
 
 log = logging.getLogger(__name__)
 
@@ -29,20 +30,42 @@ FIRST_REQUEST_S = 1.0
 
 
 class _Served:
-    """The app in force. A reload puts another in its place; requests under way end in the one they began in."""
+    """The app in force. A reload puts another in its place; requests under way end in the one they began in.
+
+    Streams have no end of their own, so they are told: by what stands in their scope.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self._app = app
+        self._ending = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        scope[ENDING] = self._ending
+        await self._app(scope, receive, send)
+
+    def adopt(self, app: ASGIApp) -> None:
+        """Put ``app`` in force; streams come again, and what may be listened to is asked of the new one."""
+        self.end_streams()
+        self._app, self._ending = app, asyncio.Event()
+
+    def end_streams(self) -> None:
+        """Have every open stream end now."""
+        self._ending.set()
 
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, *, notifier: Notifier, reload: Callable[[], None], absence: Absence, where: str
+        self,
+        config: uvicorn.Config,
+        served: _Served,
+        *,
+        notifier: Notifier,
+        reload: Callable[[], None],
+        absence: Absence,
+        where: str,
     ) -> None:
         super().__init__(config)
+        self._served = served
         self._notifier, self._reload, self._absence, self._where = notifier, reload, absence, where
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -61,6 +84,7 @@ class _Server(uvicorn.Server):
         """Take no more connections, let those that are there send what they came for, then end as uvicorn does."""
         for server in self.servers:
             server.close()
+        self._served.end_streams()
         until = asyncio.get_running_loop().time() + FIRST_REQUEST_S
         await asyncio.sleep(0.05)  # what was accepted a moment ago becomes a connection
         while self._any_fresh() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 -- uvicorn has no event for it
@@ -106,7 +130,7 @@ def serve(
     served = _Served(make(loaded))
 
     def adopt(found: Loaded) -> None:
-        served.app = make(found)
+        served.adopt(make(found))
 
     absence = Absence()
     where = ", ".join(address(one) for one in sockets)
@@ -120,7 +144,7 @@ def serve(
         proxy_headers=False,
     )
     reloader = Reloader(loaded, adopt, [*OF_REDIS, *fixed])
-    server = _Server(config, notifier=Notifier(), reload=reloader.reload, absence=absence, where=where)
+    server = _Server(config, served, notifier=Notifier(), reload=reloader.reload, absence=absence, where=where)
     watch = Watch(agreement.look, absence)
     watch.start()
     try:

@@ -70,3 +70,23 @@ def test_an_entry_is_as_short_as_what_it_says(redis):
 def test_a_redis_that_is_away_is_told_as_store_unavailable():
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         RedisAudit(away).add(ENTRY)
+
+
+def test_is_read_on_from_a_place_without_a_gap_or_a_repeat(make):
+    audit = make()
+    assert (audit.older(None, 5), audit.count()) == ((), 0)
+    for number in range(7):
+        audit.add(AuditEntry(float(number), "judged", "none", "why"))
+    seen, place = [], None
+    while page := audit.older(place, 3):
+        seen += [entry.at for _, entry in page]
+        place = page[-1][0]
+    assert seen == [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
+    assert audit.count() == 7
+
+
+def test_fields_of_a_newer_version_are_passed_over(redis):
+    redis.xadd(
+        RedisAudit.STREAM, {"entry": json.dumps({"at": 1.0, "event": "judged", "outcome": "x", "why": "", "n": 1})}
+    )
+    assert RedisAudit(redis).recent(1)[0].outcome == "x"

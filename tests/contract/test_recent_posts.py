@@ -228,3 +228,16 @@ def test_a_redis_that_is_away_is_told_as_store_unavailable():
         RedisRecentPosts(away).remember(ACCOUNT, [], NOW)
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         list(RedisRecentPosts(away).since(0))
+
+
+def test_a_look_is_found_by_id_and_by_name(make):
+    posts = make()
+    posts.remember(ACCOUNT, (POST,), NOW)
+    posts.remember(replace(ACCOUNT, id="2", acct="Ä@x.example"), (), NOW + 1)
+    posts.remember(replace(ACCOUNT, id="3", acct="b"), (), NOW + 2)
+    assert posts.get("1").account.acct == "a@x.example"
+    assert posts.get("4") is None
+    assert posts.find("A@X.example").account.id == "1"
+    assert posts.find("ä@x.example").account.id == "2"
+    assert posts.find("b").account.id == "3"
+    assert posts.find("a") is None

@@ -8,7 +8,7 @@ from mastowatch.adapters import redis_rule_stats
 from mastowatch.adapters.memory_rule_stats import MemoryRuleStats
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.errors import StoreUnavailable
-from mastowatch.ports.types import OpenReport, RuleRecord
+from mastowatch.ports.types import Fate, OpenReport, RuleRecord
 from tests.redis_server import nowhere
 from tests.snapshot import snapshot
 
@@ -147,3 +147,13 @@ def test_a_report_whose_record_has_ended_is_looked_at_no_more(redis):
 def test_a_redis_that_is_away_is_told_as_store_unavailable():
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):
         RedisRuleStats(away).hits("1", {"casino": False}, NOW)
+
+
+def test_tells_what_became_of_each_report(make):
+    stats = make()
+    report = OpenReport("9", "7", ("casino", "rate"), NOW)
+    stats.filed(report, NOW + 600)
+    assert stats.fates(["9", "10"]) == {"9": Fate("9", "open", NOW, 0.0, ("casino", "rate"))}
+    stats.decided(report, "kept", {}, NOW + 900)
+    assert stats.fates(["9"]) == {"9": Fate("9", "kept", NOW, NOW + 900, ("casino", "rate"))}
+    assert stats.fates([]) == {}

@@ -275,3 +275,18 @@ def test_every_key_but_the_counters_and_the_bounded_ones_has_an_end(redis):
     endless = {key.decode() for key in redis.scan_iter() if redis.ttl(key) < 0}
     assert redis.dbsize() == 4
     assert endless == set()
+
+
+def test_cases_are_read_on_from_a_place_also_among_equal_times(make):
+    cases = make("Cases")
+    assert cases.older(None, 3) == ()
+    for number in range(1, 8):
+        cases.put(replace(CASE, account_id=str(number), judged_at=NOW + number // 3))
+    everything = [one.account_id for one in cases.latest(10)]
+    seen, place = [], None
+    while page := cases.older(place, 2):
+        seen += [one.account_id for one in page]
+        place = page[-1].judged_at, page[-1].account_id
+    assert seen == everything
+    assert len(seen) == 7
+    assert cases.older((NOW + 1.5, "999"), 1)[0].judged_at == NOW + 1, "a case that has moved since"

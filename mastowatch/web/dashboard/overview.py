@@ -13,8 +13,8 @@ from mastowatch.jobs.workforce import WorkerRow, read_workers
 from mastowatch.ports.types import Case, Dropped
 from mastowatch.reliable.facts import QueueFacts, queue_facts
 from mastowatch.reliable.scheduler import Recurring
+from mastowatch.web.dashboard.charts import Sparkline, sparkline
 from mastowatch.web.dashboard.findings import Facts, Finding, Rehearsing, find, headline, rehearsing, summary
-from mastowatch.web.dashboard.sparkline import Sparkline, sparkline
 
 POINTS = 60
 CASES = 8

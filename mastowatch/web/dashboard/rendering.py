@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mastowatch import __version__
 from mastowatch.jobs.context import View
+from mastowatch.web.dashboard.charts import HEIGHT, WIDTH
 from mastowatch.web.dashboard.shown import FILTERS, epoch
-from mastowatch.web.dashboard.sparkline import HEIGHT, WIDTH
 
 STATIC = Path(__file__).parent / "static"
+# Without a script, a live page is loaded anew this often.
 REFRESH_S = 10
+# The menu: path and name, in the order of how often they are wanted.
+MENU = (
+    ("/", "Overview"),
+    ("/jobs", "Jobs"),
+    ("/failures", "Failures"),
+    ("/recurring", "Recurring"),
+    ("/workers", "Workers"),
+    ("/cases", "Cases"),
+    ("/rules", "Rules"),
+    ("/audit", "Audit"),
+    ("/switches", "Switches"),
+)
 
 
 class Pages:
     """Makes pages; the clock and the address of the Mastodon server come from ``view``."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, base: str = "") -> None:
         self._clock = view.clock
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -30,16 +42,14 @@ class Pages:
         )
         self._templates.filters.update(FILTERS)
         self._templates.globals.update(
-            version=__version__, mastodon=view.settings.instance_base, spark=(WIDTH, HEIGHT), refresh_s=REFRESH_S
+            version=__version__,
+            mastodon=view.settings.instance_base,
+            base=base,
+            menu=MENU,
+            spark=(WIDTH, HEIGHT),
+            refresh_s=REFRESH_S,
         )
 
-    def page(self, template: str, *, at: str, status: int = 200, **values: object) -> HTMLResponse:
-        """Return the page ``template``; ``at`` names the entry of the menu it belongs to."""
-        shown = self._templates.get_template(template).render(
-            at=at, now=epoch(self._clock()), **{"refresh": None, **values}
-        )
-        return HTMLResponse(shown, status_code=status)
-
-    def problem(self, status: int, title: str, detail: str, command: str = "") -> HTMLResponse:
-        """Return a page that says what is wrong and what to do."""
-        return self.page("problem.html", at="", status=status, title=title, detail=detail, command=command)
+    def render(self, template: str, **values: object) -> str:
+        """Return the page ``template`` as HTML."""
+        return self._templates.get_template(template).render(now=epoch(self._clock()), **values)

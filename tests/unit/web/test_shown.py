@@ -4,8 +4,8 @@ import pytest
 
 from mastowatch.jobs.records import first_line, moment
 from mastowatch.ports.types import QueuePoint
+from mastowatch.web.dashboard.charts import sparkline
 from mastowatch.web.dashboard.shown import number, span, visible
-from mastowatch.web.dashboard.sparkline import sparkline
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,2 @@
+// What htmx leaves to do: see docs/reference/dashboard.md.
+"use strict";
