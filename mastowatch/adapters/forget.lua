@@ -34,13 +34,15 @@ local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'cance
 local ENGINES_OWN = {
   ['rq:totals'] = true, ['rq:steady'] = true, ['rq:maintenance'] = true, ['rq:scheduler:last_tick'] = true,
   ['rq:scheduler:skipped'] = true, ['rq:scheduler:paused'] = true, ['rq:scheduler:orphans'] = true,
+  ['rq:scheduler:intervals'] = true, ['rq:paused'] = true,
 }
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
-  lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
+  lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches', switches = 'switches',
   layout = 'layout', handed_on = 'posts handed on', durations = 'counters', stream = 'stream',
   rules = 'rule stats',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
+  session = 'ended sessions',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

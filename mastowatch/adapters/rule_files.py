@@ -70,6 +70,11 @@ def read_rule(path: Path) -> tuple[str, dict[str, Any]]:
     return path.name, _read(path)
 
 
+def read_source(path: Path) -> str:
+    """Return a rule file as it is written; raises RuleError."""
+    return _decoded(_bytes(path, path.name, SIZE_MAX, "split it: one rule a file"), path.name)
+
+
 def read_lists(directory: Path) -> tuple[Lists, list[RuleError]]:
     """Return the lines of every file in ``directory/lists`` that can be read, and what is wrong with the others."""
     lists: Lists = {}
@@ -91,7 +96,7 @@ def read_lists(directory: Path) -> tuple[Lists, list[RuleError]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = _decoded(_bytes(path, path.name, SIZE_MAX, "split it: one rule a file"), path.name)
+    text = read_source(path)
     try:
         return tomllib.loads(text)
     except RecursionError as error:

@@ -109,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=later("dry_run"))
     add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
+    _add_migrate(_add(commands, "migrate", "move from another job system", []), [config])
+    about = "say who may sign in to the dashboard"
+    _add_sign_in(_add(commands, "sign-in", about, []), [config])
+
     one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
     about = "delete without asking; otherwise it shows what it would delete, and asks"
     one.add_argument("--yes", action="store_true", help=about)
@@ -151,6 +155,43 @@ def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     one = _add(actions, "arm", "let a rule that was dropped to shadow report again", parents)
     one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
     one.set_defaults(run=_rules_arm)
+
+
+def _add_migrate(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="FROM")
+    one = _add(actions, "celery", "move what Celery left in its Redis to our queues", parents)
+    about = "Celery's Redis, like redis://localhost:6379/0, without a password"
+    one.add_argument("--broker", required=True, metavar="URL", help=about)
+    one.add_argument("--broker-password-file", type=Path, metavar="FILE", help="file with its password")
+    one.add_argument("--dry-run", action="store_true", help="tell what would be done, and change nothing")
+    about = "this queue alone (may be given again); all that Celery has, if not given"
+    one.add_argument("--queue", action="append", default=[], metavar="NAME", help=about)
+    one.add_argument("--prefix", default="", metavar="TEXT", help="Celery's global_keyprefix, if it has one")
+    about = "what a task of Celery's is here (may be given again)"
+    one.add_argument("--map", action="append", default=[], metavar="CELERY.NAME=TASK", help=about)
+    about = "file for what is not ours or can't be read; ./celery-left-over.jsonl if not given"
+    one.add_argument("--unknown", type=Path, default=Path("celery-left-over.jsonl"), metavar="FILE", help=about)
+    about = "do it though clients wait on Celery's database: they are others"
+    one.add_argument("--celery-is-stopped", action="store_true", help=about)
+    one.add_argument("--keep", action="store_true", help="keep the keys that Celery leaves behind")
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.set_defaults(run=_migrate_celery)
+
+
+def _add_sign_in(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="ACTION", dest="action")
+    about = "register the dashboard with the Mastodon server, whose roles then say who may do what"
+    _add(actions, "mastodon", about, parents).set_defaults(run=_sign_in)
+    about = "let somebody sign in by a password, or change it; asks for it twice, or reads it from standard input"
+    one = _add(actions, "password", about, parents)
+    one.add_argument("name", metavar="NAME", help="letters, digits, and _ . - inside")
+    about = "read: look; act: cancel and queue jobs, stop all work; switch: all the rest"
+    one.add_argument("--role", required=True, choices=("read", "act", "switch"), help=about)
+    one.set_defaults(run=_sign_in)
+    _add(actions, "list", "list who may sign in", parents).set_defaults(run=_sign_in)
+    one = _add(actions, "remove", "let somebody sign in by a password no more", parents)
+    one.add_argument("name", metavar="NAME", help="the name that was given")
+    one.set_defaults(run=_sign_in)
 
 
 def _load(sources: Sources) -> Loaded:
@@ -260,7 +301,19 @@ def _rules_arm(sources: Sources, arguments: argparse.Namespace) -> int:
     return rules_arm.run(_load(sources), arguments)
 
 
+def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import migrate_celery
+
+    return migrate_celery.run(_load(sources), arguments)
+
+
 def _forget(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import forget
 
     return forget.run(_load(sources), arguments)
+
+
+def _sign_in(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import sign_in
+
+    return sign_in.run(sources, arguments)

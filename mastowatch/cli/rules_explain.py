@@ -6,7 +6,7 @@ import argparse
 import difflib
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from mastowatch.cli import rules_stats
@@ -14,7 +14,6 @@ from mastowatch.cli.rules_common import moment, print_json, rules_in_force, shar
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain import wording
 from mastowatch.domain.rule import Rule
-from mastowatch.domain.wording import Said
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.context import connect, view
 from mastowatch.ports.types import Dropped, RuleRecord
@@ -59,7 +58,8 @@ def _document(rule: Rule, record: RuleRecord | None, dropped: Dropped | None) ->
         "action": rule.action,
         "conditions": [
             {"key": one.key, "value": one.value, "text": one.text, "spares": one.key.startswith("not.")}
-            for one in (*_profile(rule), *_posts(rule), *_crowd(rule), *_spared(rule))
+            for section in wording.sections(rule)
+            for one in section.said
         ],
         "limits": rule.limits,
         "examples": {"match": len(rule.match), "no_match": len(rule.no_match)},
@@ -78,44 +78,11 @@ def _lines(rule: Rule, record: RuleRecord | None, dropped: Dropped | None, setti
     yield f"  limits    {_limits(rule, settings)}"
     yield f"  file      {rule.file}, {len(rule.match)} examples that match and {len(rule.no_match)} that must not"
     yield ""
-    yield from _section("It hits an account that", _profile(rule))
-    yield from _section(
-        "with posts, each of which" if _profile(rule) else "It hits an account with posts, each of which",
-        wording.status_said(rule.status),
-    )
-    yield from _section("and", wording.group_said(rule))
-    yield from _section("and", _crowd(rule))
-    yield from _section("It spares", _spared(rule))
+    for section in wording.sections(rule):
+        yield section.title
+        yield from (f"  {one.text:<{_WIDTH - 2}} [{one.key}]" for one in section.said)
     yield ""
     yield from _done(record)
-
-
-def _profile(rule: Rule) -> list[Said]:
-    return [*wording.scope_said(rule), *wording.account_said(rule.account)]
-
-
-def _posts(rule: Rule) -> list[Said]:
-    return [*wording.status_said(rule.status), *wording.group_said(rule)]
-
-
-def _crowd(rule: Rule) -> list[Said]:
-    return [*wording.campaign_said(rule.campaign), *wording.parts_said(rule)]
-
-
-def _spared(rule: Rule) -> list[Said]:
-    accounts = wording.account_said(rule.not_account, "not.account")
-    posts = wording.status_said(rule.not_status, "not.status")
-    return [
-        *(Said(one.key, one.value, f"an account that {one.text}") for one in accounts),
-        *(Said(one.key, one.value, f"a post that {one.text}") for one in posts),
-    ]
-
-
-def _section(title: str, said: Iterable[Said]) -> Iterator[str]:
-    lines = [f"  {one.text:<{_WIDTH - 2}} [{one.key}]" for one in said]
-    if lines:
-        yield title
-        yield from lines
 
 
 def _mode(rule: Rule, dropped: Dropped | None) -> str:

@@ -29,7 +29,10 @@ SECRETS = {
     "access_token": "access_token_file",
     "alert_webhook": "alert_webhook_file",
     "api_key": "api_key_file",
+    "dashboard_passwords": "dashboard_passwords_file",
+    "oauth_client": "oauth_client_file",
     "redis_password": "redis_password_file",
+    "session_key": "session_key_file",
     "webhook_secret": "webhook_secret_file",
 }
 _INSTANCE = re.compile(r"[A-Za-z0-9_.:-]*", re.ASCII)

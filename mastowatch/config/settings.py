@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
+_BASE = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*", re.ASCII)
 _ACCT = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(@[^@/:\s]+)?", re.ASCII)
 
 QUEUES = ("high", "default", "low")
@@ -78,6 +79,18 @@ def _instance(value: object) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ValueError
     return url
+
+
+def _public_url(value: object) -> str:
+    url = str(value).rstrip("/")
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    if parts.query or parts.fragment or parts.username or not _BASE.fullmatch(parts.path):
+        raise ValueError
+    return f"{parts.scheme}://{parts.netloc.encode('idna').decode().lower()}{parts.path}"
 
 
 def _path_or_none(value: object) -> Path | None:
@@ -357,6 +370,32 @@ class Settings(BaseModel):
     )
     dashboard_bind: BindSetting = _setting(
         Bind("127.0.0.1", 9181), "address:port, like 127.0.0.1:9181", "Where the dashboard listens."
+    )
+    dashboard_url: Annotated[str, BeforeValidator(_public_url)] = _setting(
+        "",
+        "https://your.server/path or http://host:port, or nothing: http:// and DASHBOARD_BIND",
+        "Where people reach the dashboard, through a proxy say. Its links, forms and cookies go by it.",
+    )
+    dashboard_read_only: bool = _setting(
+        False, "true or false", "Let nobody change anything on the dashboard, whatever their role."
+    )
+    dashboard_session_hours: int = _setting(
+        12, "a number of hours, 1 to 720", "After so long people must sign in to the dashboard again.", ge=1, le=720
+    )
+    dashboard_passwords_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File that `mastowatch sign-in password` writes (or the credential dashboard_passwords).",
+    )
+    oauth_client_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File that `mastowatch sign-in mastodon` writes (or the credential oauth_client).",
+    )
+    session_key_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with 32 or more random characters that sign the dashboard's sessions (or the credential session_key).",
     )
     log_level: str = _setting(
         "info",

@@ -6,7 +6,7 @@ marker always stays: the report is found by it. The figures shown always add up 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -91,6 +91,16 @@ def _figure(value: Decimal) -> str:
     """Return it with one decimal, and with more only where there are more."""
     whole, _, places = f"{value:f}".partition(".")
     return f"{whole}.{places.rstrip('0') or '0'}"
+
+
+def exact(value: float) -> str:
+    """Return a weight or a score as the comment shows it: with one decimal, and more only where there are more."""
+    return _figure(_decimal(value))
+
+
+def remainder(total: float, weights: Iterable[float]) -> float:
+    """Return what ``total`` has beside the weights as they are shown, so that what is shown adds up; mostly 0."""
+    return float(_decimal(total) - sum(map(_decimal, weights), Decimal(0)))
 
 
 def _cut(text: str, length: int) -> str:

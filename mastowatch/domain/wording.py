@@ -27,6 +27,28 @@ class Said:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Conditions of a rule that belong together, and the words that lead to them."""
+
+    title: str
+    said: tuple[Said, ...]
+
+
+def sections(rule: Rule) -> list[Section]:
+    """Return the whole of what a rule asks for, in the order in which it is told."""
+    profile = (*scope_said(rule), *account_said(rule.account))
+    posts = "with posts, each of which" if profile else "It hits an account with posts, each of which"
+    found = [
+        Section("It hits an account that", profile),
+        Section(posts, tuple(status_said(rule.status))),
+        Section("and", tuple(group_said(rule))),
+        Section("and", (*campaign_said(rule.campaign), *parts_said(rule))),
+        Section("It spares", spared_said(rule)),
+    ]
+    return [one for one in found if one.said]
+
+
 def span(length: timedelta) -> str:
     """Return a duration as it was written: "14 days", "90 minutes"."""
     seconds = int(length.total_seconds())
@@ -150,6 +172,16 @@ def parts_said(rule: Rule) -> list[Said]:
         some = f"at least {rule.any_of_min} of these rules hit as well: {', '.join(rule.any_of)}"
         found.append(Said("any_of", rule.any_of, some))
     return found
+
+
+def spared_said(rule: Rule) -> tuple[Said, ...]:
+    """Return which accounts it spares, and which posts do not count."""
+    accounts = account_said(rule.not_account, "not.account")
+    posts = status_said(rule.not_status, "not.status")
+    return (
+        *(Said(one.key, one.value, f"an account that {one.text}") for one in accounts),
+        *(Said(one.key, one.value, f"a post that {one.text}") for one in posts),
+    )
 
 
 def _said(given: object, table: str, words: Mapping[str, Words]) -> Iterator[Said]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mastowatch.domain.wording import count
 from mastowatch.jobs import bulk, control, queue_control, trail
 from mastowatch.jobs.arming import Armed, arm
 from mastowatch.jobs.bulk import BulkAction, BulkResult
@@ -72,7 +73,7 @@ class Actions:
         keep_s = self._view.settings.failure_ttl
         done = bulk.run(self._redis, action, where, self._view.clock, keep_s=keep_s, dry_run=dry_run, cursor=cursor)
         if done.done:
-            self._note(f"{bulk.DONE[action]} in bulk", f"{done.done} jobs{bulk.describe(where)}")
+            self._note(f"{bulk.DONE[action]} in bulk", f"{count(done.done, 'job')}{bulk.describe(where)}")
         return done
 
     def trigger(self, task: str, arguments: Mapping[str, object] | None = None) -> str:
@@ -91,38 +92,34 @@ class Actions:
     # --- queues ------------------------------------------------------------------------------------------
 
     def pause_queue(self, queue: str) -> None:
-        """Have no worker take a job of the queue; what runs goes on."""
-        queue_control.pause(self._redis, queue, self._by, self._now())
-        self._note("paused", f"queue {queue}")
+        """Have no worker take a job of the queue; what runs goes on. One that is paused stays as it was."""
+        if queue_control.pause(self._redis, queue, self._by, self._now()):
+            self._note("paused", f"queue {queue}")
 
     def resume_queue(self, queue: str) -> None:
         """Let its jobs be taken again."""
-        queue_control.resume(self._redis, queue)
-        self._note("resumed", f"queue {queue}")
+        if queue_control.resume(self._redis, queue):
+            self._note("resumed", f"queue {queue}")
 
     def empty_failed(self, queue: str | None, *, dry_run: bool = False) -> BulkResult:
         """Delete the failed and stopped jobs of a queue, or of all with None; with ``dry_run`` only count them."""
         done = bulk.empty_failed(self._redis, queue, self._view.clock, dry_run=dry_run)
         if done.done:
             where = f"queue {queue}" if queue else "all queues"
-            self._note("emptied of failed jobs", f"{where}: {done.done} jobs")
+            self._note("emptied of failed jobs", f"{where}: {count(done.done, 'job')}")
         return done
 
     # --- recurring jobs ----------------------------------------------------------------------------------
 
     def pause_recurring(self, job_id: str) -> None:
         """Let its ticks pass without a run, also over restarts; a run that has begun goes on."""
-        scheduler = self._recurring(job_id)
-        if not scheduler.pause(job_id):
-            raise WrongState(f"{job_id} is paused already")
-        self._note("paused", f"recurring job {job_id}")
+        if self._recurring(job_id).pause(job_id):
+            self._note("paused", f"recurring job {job_id}")
 
     def resume_recurring(self, job_id: str) -> None:
         """Let it run again, from its next tick on."""
-        scheduler = self._recurring(job_id)
-        if not scheduler.resume(job_id):
-            raise WrongState(f"{job_id} is not paused")
-        self._note("resumed", f"recurring job {job_id}")
+        if self._recurring(job_id).resume(job_id):
+            self._note("resumed", f"recurring job {job_id}")
 
     def run_recurring(self, job_id: str) -> str:
         """Queue a run right now; its plan stays as it is. Returns the job's id."""

@@ -40,6 +40,7 @@ from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
+from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
 from mastowatch.config import Loaded, Settings
@@ -50,6 +51,7 @@ from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.sign_in import EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ log = logging.getLogger(__name__)
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
 # While this key exists, reports are rehearsed.
 DRY_RUN_SWITCH = redis_store.RedisSwitches.DRY_RUN_KEY
+# Somebody waits for the page meanwhile.
+SIGN_IN_TIMEOUT_S = 10.0
 _current: ContextVar[Context] = ContextVar("mastowatch_context")
 
 
@@ -282,6 +286,11 @@ def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
     return rule_files.read_rule(path)
 
 
+def read_rule_source(path: Path) -> str:
+    """Return one rule file as it is written; raises RuleError."""
+    return rule_files.read_source(path)
+
+
 def fresh_campaigns() -> store.Campaigns:
     """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
     return memory_campaigns.MemoryCampaigns()
@@ -368,6 +377,45 @@ def open_stream(loaded: Loaded) -> PublicStream:
     )
 
 
+def sign_in_server(loaded: Loaded) -> SignInServer | None:
+    """Return the Mastodon server as what signs people in, or None where the dashboard is not registered with it.
+
+    Raises ConfigError for a file that `mastowatch sign-in mastodon` has not written.
+    """
+    client = loaded.secret("oauth_client")
+    if client is None:
+        return None
+    check_instance(loaded.settings)
+    lines = client.split()
+    if len(lines) not in (2, 3):
+        raise ConfigError(
+            f"{loaded.settings.oauth_client_file or 'the credential oauth_client'}: this must be the client id, the"
+            " client secret and the scope, a line each; `mastowatch sign-in mastodon` writes it"
+        )
+    # Here for the same reason as the other libraries above.
+    from mastowatch.adapters.mastodon_sign_in import LEAST_SCOPE, MastodonSignIn
+
+    settings = loaded.settings
+    return MastodonSignIn(
+        settings.instance_base,
+        lines[0],
+        lines[1],
+        lines[2] if len(lines) == 3 else LEAST_SCOPE,
+        user_agent=settings.user_agent,
+        timeout_s=min(SIGN_IN_TIMEOUT_S, settings.request_timeout),
+    )
+
+
+def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]:
+    """Register the dashboard with the Mastodon server: client id, client secret, scope. Raises MastodonError."""
+    check_instance(settings)
+    from mastowatch.adapters.mastodon_sign_in import register
+
+    return register(
+        settings.instance_base, answer_to, user_agent=settings.user_agent, timeout_s=settings.request_timeout
+    )
+
+
 @dataclass(frozen=True)
 class View:
     """What the API and the dashboard see: records only, no rules and no way to Mastodon."""
@@ -388,6 +436,7 @@ class View:
     campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
+    ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
 
@@ -412,6 +461,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
+        ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )
 

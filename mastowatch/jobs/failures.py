@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,17 +9,10 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
+from mastowatch.jobs.failure_names import named, whole_name
 from mastowatch.jobs.listing import failed_rows
 
 NAMES_MAX = 5
-_NAMED = re.compile(r"([A-Za-z_][\w.]*)(?:: (.*))?", re.DOTALL)
-# What differs from one failure to the next: UUIDs, hexadecimal numbers with a digit in them, numbers, times, addresses.
-_VARYING = re.compile(
-    r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
-    r"|\b0x[0-9a-fA-F]+\b"
-    r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{4,}\b"
-    r"|[0-9]+(?:[.,:][0-9]+)*"
-)
 
 
 class FailureGroup(BaseModel):
@@ -36,6 +28,11 @@ class FailureGroup(BaseModel):
     first_at: datetime | None
     last_at: datetime | None
     example_id: str = Field(description="The latest job that failed so.")
+
+    @property
+    def name(self) -> str:
+        """What a JobFilter asks for to mean just these."""
+        return whole_name(self.error, self.message)
 
 
 class FailureGroups(BaseModel):
@@ -94,10 +91,3 @@ def _told(error: str, message: str, group: _Group) -> FailureGroup:
 
 def _most(names: Counter[str]) -> list[str]:
     return [name for name, _ in names.most_common(NAMES_MAX)]
-
-
-def named(line: str) -> tuple[str, str]:
-    """Return the class of an error, or "", and what it says, out of the line that names it; numbers and ids are N."""
-    found = _NAMED.fullmatch(line)
-    error, message = (found[1], found[2] or "") if found else ("", line)
-    return error, _VARYING.sub("N", message)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from rq.job import JobStatus
 
+from mastowatch.jobs.failure_names import named, whole_name
 from mastowatch.jobs.records import ENDED, WITH_ERROR, JobRow
 from mastowatch.jobs.refusals import BadParameter
 
@@ -36,7 +37,8 @@ class JobFilter:
 
     ``function`` is the import path of the job's function, or the last part of it; ``error`` is looked for in the first
     line of the last error, ``text`` in id and description. ``since`` and ``until`` are epoch seconds, both included:
-    about when a job ended; where it is scheduled, when it is due; else when it was queued.
+    about when a job ended; where it is scheduled, when it is due; else when it was queued. ``failure`` is the whole
+    name of a group of failures, with N for numbers and ids.
     """
 
     queue: str | None = None
@@ -46,12 +48,13 @@ class JobFilter:
     text: str | None = None
     since: float | None = None
     until: float | None = None
+    failure: str | None = None
 
     @property
     def statuses(self) -> Sequence[str]:
         """The statuses that a job of these can have: only what failed or was stopped has an error."""
         wanted = [self.status] if self.status else STATUSES
-        return [status for status in wanted if not self.error or status in WITH_ERROR]
+        return [status for status in wanted if not (self.error or self.failure) or status in WITH_ERROR]
 
     @property
     def timed(self) -> bool:
@@ -61,7 +64,7 @@ class JobFilter:
     @property
     def searches(self) -> bool:
         """Whether each record has to be read to tell whether it is meant."""
-        return bool(self.function or self.error or self.text) or self.timed
+        return bool(self.function or self.error or self.text or self.failure) or self.timed
 
     @property
     def digest(self) -> str:
@@ -73,6 +76,7 @@ class JobFilter:
         return (
             (not self.function or _is_function(self.function, row.function))
             and (not self.error or self.error.casefold() in (row.error or "").casefold())
+            and (not self.failure or self.failure == whole_name(*named(row.error or "")))
             and (not self.text or self._has_text(row))
             and (not self.timed or self._in_time(_time_of(row)))
         )
@@ -115,6 +119,7 @@ def checked(where: JobFilter, queues: Sequence[str]) -> JobFilter:
         function=where.function or None,
         error=where.error or None,
         text=where.text or None,
+        failure=where.failure or None,
     )
 
 

@@ -156,7 +156,7 @@ class _Search:
 
     def _holds_nothing_else(self, source: Source) -> bool:
         where = self.where
-        if where.function or where.error or where.text or (where.timed and not source.scored_by_time):
+        if where.function or where.error or where.text or where.failure or (where.timed and not source.scored_by_time):
             return False
         # The last runs of recurring jobs are planned, too, whatever became of them.
         if source.kind == "planned" or (source.shared and where.queue):

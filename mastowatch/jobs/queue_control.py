@@ -1,11 +1,11 @@
-"""Pauses and resumes queues, and empties their failed jobs, for people."""
+"""Pauses and resumes queues, for people."""
 
 from __future__ import annotations
 
 from redis import Redis
 
 from mastowatch.jobs.listing import all_queues
-from mastowatch.jobs.refusals import Unknown, WrongState
+from mastowatch.jobs.refusals import Unknown
 from mastowatch.reliable import pausing
 from mastowatch.reliable.pausing import Paused, paused_queues
 
@@ -20,14 +20,15 @@ def known(redis: Redis, queue: str) -> str:
     return queue
 
 
-def pause(redis: Redis, queue: str, by: str, now: float) -> None:
-    """Have no worker take a job of the queue; raises Unknown, or WrongState if it is paused already."""
-    if not pausing.pause(redis, known(redis, queue), by, now):
-        raise WrongState(f"the queue {queue} is paused already")
+def pause(redis: Redis, queue: str, by: str, now: float) -> bool:
+    """Have no worker take a job of the queue; False if it is paused already, and stays as it was. Raises Unknown."""
+    return pausing.pause(redis, known(redis, queue), by, now)
 
 
-def resume(redis: Redis, queue: str) -> None:
-    """Let its jobs be taken again; raises Unknown, or WrongState if it is not paused."""
+def resume(redis: Redis, queue: str) -> bool:
+    """Let its jobs be taken again; False if it was not paused. Raises Unknown."""
     # A queue that RQ has forgotten since may still be paused.
-    if not pausing.resume(redis, queue):
-        raise WrongState(f"the queue {known(redis, queue)} is not paused")
+    if pausing.resume(redis, queue):
+        return True
+    known(redis, queue)
+    return False

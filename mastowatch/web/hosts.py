@@ -31,7 +31,7 @@ class HostGuard:
 
     def _ours(self, host: str) -> bool:
         name = host_name(host)
-        return name in self._names or _is_address(name)
+        return name in self._names or is_address(name)
 
 
 def host_name(host: str) -> str:
@@ -41,7 +41,8 @@ def host_name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Return whether a name is an IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -10,7 +10,7 @@ from redis import Redis
 
 from mastowatch.adapters import memory_store, redis_store
 from mastowatch.errors import StoreUnavailable
-from mastowatch.ports.types import Case, CaseReason, QueuePoint
+from mastowatch.ports.types import Case, CaseReason, QueuePoint, SwitchState
 from tests.redis_server import nowhere, running_redis
 
 NOW = 1_767_268_800.125  # 2026-01-01 12:00 UTC
@@ -228,6 +228,35 @@ def test_the_panic_stop_says_who_switched_it_on_and_when(make):
     assert (switches.panic_stop(), switches.describe_panic_stop()) == (False, "off")
 
 
+def test_each_switch_says_who_turned_it_last_also_off(make):
+    switches = make("Switches")
+    assert (switches.dry_run(), switches.state("dry_run"), switches.state("panic_stop")) == (False, None, None)
+    switches.set_dry_run(on=True, by="alice", now=NOW)
+    assert (switches.dry_run(), switches.panic_stop()) == (True, False)
+    assert switches.state("dry_run") == SwitchState(True, "alice", NOW)
+    switches.set_panic_stop(on=True, by="bob", now=NOW + 1)
+    switches.set_dry_run(on=False, by="ünïcode", now=NOW + 2)
+    assert switches.dry_run() is False
+    assert switches.state("dry_run") == SwitchState(False, "ünïcode", NOW + 2)
+    assert switches.state("panic_stop") == SwitchState(True, "bob", NOW + 1)
+    switches.set_dry_run(on=True, by="carol", now=NOW + 3)
+    assert switches.state("dry_run") == SwitchState(True, "carol", NOW + 3)
+
+
+@pytest.mark.parametrize("damaged", ["a string", {"by": "x"}, {"at": "never"}, {"other": "1"}])
+def test_a_switch_whose_key_is_damaged_is_on(redis, damaged):
+    for key in ("mastowatch:switch:panic_stop", "mastowatch:switch:dry_run"):
+        redis.set(key, damaged) if isinstance(damaged, str) else redis.hset(key, mapping=damaged)
+    switches = redis_store.RedisSwitches(redis)
+    assert switches.panic_stop()
+    assert switches.dry_run()
+    for name in ("panic_stop", "dry_run"):
+        state = switches.state(name)
+        assert (state.on, state.at) == (True, 0.0)
+    switches.set_panic_stop(on=False, by="me", now=NOW)
+    assert not switches.panic_stop()
+
+
 def test_counters_add_up_by_name(make):
     tally = make("Tally")
     assert tally.read() == {}
@@ -257,10 +286,13 @@ def test_a_history_gives_the_newest_points_oldest_first(make):
         lambda redis: redis_store.RedisJudged(redis).fingerprints(["1"]),
         lambda redis: redis_store.RedisCases(redis).put(CASE),
         lambda redis: redis_store.RedisSwitches(redis).panic_stop(),
+        lambda redis: redis_store.RedisSwitches(redis).dry_run(),
+        lambda redis: redis_store.RedisSwitches(redis).state("dry_run"),
+        lambda redis: redis_store.RedisSwitches(redis).set_dry_run(on=True, by="me", now=NOW),
         lambda redis: redis_store.RedisTally(redis).add("n"),
         lambda redis: redis_store.RedisHistory(redis).record([point(NOW)]),
     ],
-    ids=["claims", "cursors", "locks", "judged", "cases", "switches", "tally", "history"],
+    ids=["claims", "cursors", "locks", "judged", "cases", "switches", "dry run", "state", "turned", "tally", "history"],
 )
 def test_a_redis_that_is_away_is_told_as_store_unavailable(use):
     with nowhere() as away, pytest.raises(StoreUnavailable, match="ConnectionError"):

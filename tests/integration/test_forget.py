@@ -36,6 +36,7 @@ from mastowatch.jobs.context import ensure_layout
 from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.jobs.scheduler import get_scheduler
 from mastowatch.ports.types import Account, Case, OpenReport, QueuePoint, Status
+from mastowatch.reliable import pausing
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
 from tests.engine import fail, pid
@@ -128,6 +129,10 @@ def fill_as_we_do(redis: Redis, url: str) -> None:
     scheduler.step(NOW)
     scheduler.step(NOW + 60)
     scheduler.pause("record_queue_stats")
+    scheduler.set_interval("send_alerts", 10, "me", NOW)
+    pausing.pause(redis, "low", "me", NOW)
+    pausing.resume(redis, "low")
+    pausing.pause(redis, "high", "me", NOW)
     scheduler.step(NOW + 120)
     low = JsonQueue("low", connection=redis)
     low.enqueue(pid)
@@ -155,6 +160,7 @@ def fill_stores(redis: Redis) -> None:
     case = Case("1", "a@b", "https://b/@a", "report", 5.0, 0.0, "filed", "", NOW)
     redis_store.RedisCases(redis).put(case)
     redis_store.RedisSwitches(redis).set_panic_stop(on=True, by="me", now=NOW)
+    redis_store.RedisSwitches(redis).set_dry_run(on=False, by="me", now=NOW)
     redis_store.RedisTally(redis).add("seen")
     redis_store.RedisHistory(redis).record([QueuePoint(NOW, "default", 0, 0.0, 0, 0, 0, 0)])
     budget = Budget(redis, per_5_min=300, paged_per_15_min=300, clock=lambda: NOW)

@@ -23,7 +23,7 @@ from mastodon_mock.db.models import Status as MockStatus
 from redis import Redis
 
 from mastowatch.jobs.context import load_rules
-from mastowatch.jobs.workforce import read_workers
+from mastowatch.jobs.workforce import read_workers, stop_worker
 from mastowatch.reliable.serializer import JsonQueue
 from tests import webhooks
 from tests.engine import wait
@@ -209,6 +209,21 @@ def test_sigterm_lets_the_job_at_hand_finish_and_leaves_the_next_on_its_queue(st
     assert first.get_status(refresh=True) == "finished"
     assert queue.job_ids == [second.id]
     assert redis.smembers("rq:workers") == redis.smembers("rq:takers") == set()
+
+
+def test_a_worker_that_is_told_to_go_ends_with_the_status_that_its_unit_knows(start, redis: Redis, redis_server):
+    unit = start(redis_server, "worker")
+    unit.wait_for("READY=1")
+    (worker,) = read_workers(redis)
+    JsonQueue("default", connection=redis).enqueue("time.sleep", 1)
+    wait(lambda: read_workers(redis)[0].state == "busy")
+    wait(lambda: redis.pubsub_numsub(f"rq:pubsub:{worker.name}")[0][1])
+    for _ in range(2):
+        stop_worker(redis, worker.name)
+    assert unit.process.wait(60) == 3
+    unit.wait_for_line("STOPPING=1")
+    assert unit.event("worker_stopped")["jobs"] == 1
+    assert read_workers(redis) == []
 
 
 @pytest.mark.parametrize("how", ["second SIGTERM", "WORKER_STOP_TIMEOUT"])

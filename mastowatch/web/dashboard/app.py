@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +17,7 @@ from mastowatch.jobs.refusals import Refusal
 from mastowatch.jobs.scheduler import recurring_jobs
 from mastowatch.logs import event
 from mastowatch.web import health
+from mastowatch.web.dashboard import live_routes
 from mastowatch.web.dashboard.access import Access
 from mastowatch.web.dashboard.pages import (
     audit,
@@ -26,6 +26,7 @@ from mastowatch.web.dashboard.pages import (
     job,
     jobs,
     overview,
+    queues,
     recurring,
     rules,
     switches,
@@ -42,17 +43,27 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_PAGES = (overview, jobs, failures, job, recurring, workers, cases, rules, audit, switches)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    # "no-referrer" would have browsers say "null" for where our own forms come from.
+    "Referrer-Policy": "same-origin",
+    # For browsers that don't know frame-ancestors.
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_PAGES = (overview, jobs, failures, job, recurring, workers, queues, cases, rules, audit, switches)
 
 
 def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
     """Return the app. Without a sign-in in ``access`` everybody who reaches it reads, and nobody changes anything."""
-    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None)
-    base, name = _public(view)
-    site = Site(view, recurring_jobs(view.settings), Pages(view, base), access or Access(), base)
+    app = FastAPI(title="MastoWatch dashboard", docs_url=None, redoc_url=None, openapi_url=None,
+                  redirect_slashes=False)  # fmt: skip
+    access = access or Access.without_sign_in(view)
+    site = Site(view, recurring_jobs(view.settings), Pages(view, access.base), access, access.base)
     for one in _PAGES:
         one.add(app, site)
-    site.access.add(app)
+    live_routes.add(app, site)
+    site.access.add(app, site.pages)
     _add_errors(app, site)
 
     @app.get("/healthz")
@@ -61,15 +72,9 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
         return health.answer(view, response)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host, *name))
-    app.add_middleware(Headers, headers={**COMMON, "Content-Security-Policy": CSP})
+    app.add_middleware(HostGuard, names=(view.settings.dashboard_bind.host, access.address.host))
+    app.add_middleware(Headers, headers={**COMMON, **HEADERS})
     return app
-
-
-def _public(view: View) -> tuple[str, tuple[str, ...]]:
-    """Return the path and the host name under which people reach the dashboard, where the settings name them."""
-    parts = urlsplit(getattr(view.settings, "dashboard_url", ""))
-    return parts.path.rstrip("/"), (parts.hostname,) if parts.hostname else ()
 
 
 def _add_errors(app: FastAPI, site: Site) -> None:

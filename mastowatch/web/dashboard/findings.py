@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mastowatch.jobs.alerts import describe, to_go_on
+from mastowatch.jobs.pulse import BEHIND_S
 from mastowatch.jobs.recurrence import RecurringRow
+from mastowatch.jobs.switches import PausedQueueRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.ports.types import EVERY_RULE, Dropped
 from mastowatch.reliable.facts import QueueFacts
+from mastowatch.web.dashboard.store_facts import StoreFacts
 
-# A job of ours takes seconds; one that has waited this long shows that work comes in faster than it is done.
-BEHIND_S = 120.0
 # A scheduler acts within a second of the due time, a standby takes over within four.
 OVERDUE_S = 30.0
 # A wave trips many rules at once; a line for each would push everything else off the page.
 TOLD_ONE_BY_ONE = 3
+NEARLY_FULL = 0.85
 
 
 Rehearsing = Literal["on", "off", "mixed"]
@@ -42,7 +44,8 @@ class Finding:
 class Facts:
     """What is judged. ``panic`` is "off" or "on since ... by ..."; times are epoch seconds.
 
-    ``dropped`` are rules that their breaker or precision dropped, and the pause of all reporting.
+    ``dropped`` are rules that their breaker or precision dropped, and the pause of all reporting; ``held`` accounts
+    wait for them. ``rehearsing_by`` has switched the dry run on by hand, "" where nobody has.
     """
 
     queues: Sequence[QueueFacts]
@@ -53,6 +56,10 @@ class Facts:
     blocked_until: float
     now: float
     dropped: Sequence[Dropped] = ()
+    held: int = 0
+    paused_queues: Sequence[PausedQueueRow] = ()
+    rehearsing_by: str = ""
+    store: StoreFacts | None = None
 
 
 def find(facts: Facts) -> list[Finding]:
@@ -60,10 +67,14 @@ def find(facts: Facts) -> list[Finding]:
     found = [
         *_stopped(facts),
         *_dropped(facts),
+        *_store(facts),
         *_unmanned(facts),
         *_at_odds(facts),
         *_behind(facts),
+        *_paused(facts),
         *_recurring(facts),
+        *_held(facts),
+        *_rehearsing(facts),
         *_blocked(facts),
         *_failed(facts),
     ]
@@ -93,7 +104,12 @@ def _many(count: int, what: str) -> str:
 def _stopped(facts: Facts) -> Iterator[Finding]:
     if facts.panic != "off":
         yield Finding(
-            "bad", f"All work is stopped: the panic stop is {facts.panic}.", "To go on:", "mastowatch panic off"
+            "bad",
+            f"All work is stopped: the panic stop is {facts.panic}.",
+            "Look at the switches",
+            "mastowatch panic off",
+            "/switches",
+            ", or to go on:",
         )
 
 
@@ -146,8 +162,9 @@ def _at_odds(facts: Facts) -> Iterator[Finding]:
 
 
 def _behind(facts: Facts) -> Iterator[Finding]:
+    paused = {one.queue for one in facts.paused_queues}
     for queue in facts.queues:
-        if queue.oldest_s > BEHIND_S and facts.workers and facts.panic == "off":
+        if queue.oldest_s > BEHIND_S and facts.workers and facts.panic == "off" and queue.name not in paused:
             number = len(facts.workers) + 1
             yield Finding(
                 "bad",
@@ -158,11 +175,70 @@ def _behind(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _store(facts: Facts) -> Iterator[Finding]:
+    """Yield what is wrong with Redis itself: what a full memory or a crash would cost."""
+    store = facts.store
+    if store is None:
+        return
+    if not store.saves:
+        yield Finding(
+            "bad", "Redis could not write to its disk the last time.", "See why:", "journalctl -u redis-server"
+        )
+    if store.part_used > NEARLY_FULL:
+        what = "throws jobs away" if store.evicts else "refuses new jobs"
+        full = f"Redis has used {store.part_used:.0%} of its memory; when that is full it {what}."
+        yield Finding("bad", full, "Give it more:", "redis-cli config set maxmemory 1gb")
+    elif store.evicts:
+        yield Finding(
+            "note",
+            f"Redis would throw jobs away when its memory is full ({store.policy}).",
+            "Have it refuse instead:",
+            "redis-cli config set maxmemory-policy noeviction",
+        )
+    if store.unsettled:
+        one = store.unsettled == 1
+        jobs = "One job of a dead worker is" if one else f"{store.unsettled} jobs of dead workers are"
+        yield Finding(
+            "bad",
+            f"{jobs} set aside: nobody could tell what came of {'it' if one else 'them'}.",
+            "See which, and the journal:",
+            "redis-cli -n 1 lrange rq:unsettled 0 -1",
+        )
+    if not store.log_on:
+        yield Finding(
+            "note",
+            "Redis keeps snapshots only: if it is killed, the jobs of the last minutes are lost.",
+            "Have it write down each:",
+            "redis-cli config set appendonly yes",
+            then=" (and the same in its configuration)",
+        )
+
+
+def _paused(facts: Facts) -> Iterator[Finding]:
+    for one in facts.paused_queues:
+        since = one.at.strftime("%H:%M UTC")
+        what = f"The queue {one.queue} is paused since {since} by {one.by}; its jobs wait."
+        yield Finding("note", what, "Resume it, or see why.", link="/switches")
+
+
+def _held(facts: Facts) -> Iterator[Finding]:
+    if facts.held:
+        accounts = "One account is" if facts.held == 1 else f"{facts.held} accounts are"
+        what = f"{accounts} kept from being reported until a rule is re-armed."
+        yield Finding("note", what, "See which rules.", link="/switches")
+
+
+def _rehearsing(facts: Facts) -> Iterator[Finding]:
+    if facts.rehearsing_by:
+        what = f"{facts.rehearsing_by} has switched the dry run on: nothing is reported."
+        yield Finding("note", what, "Look at the switches", "mastowatch dry-run off", "/switches", ", or to go on:")
+
+
 def _recurring(facts: Facts) -> Iterator[Finding]:
     for one in facts.recurring:
         if one.paused:
-            yield Finding("note", f"{one.id} is paused and does not run.", "To go on, ask the API:",
-                          f"POST /jobs/recurring/{one.id}/resume")  # fmt: skip
+            yield Finding("note", f"{one.id} is paused and does not run.", "Resume it there", link="/recurring",
+                          then=", or ask the API:", command=f"POST /jobs/recurring/{one.id}/resume")  # fmt: skip
         late = facts.now - one.next_run_at.timestamp() if one.next_run_at else OVERDUE_S + 1
         if facts.scheduler and late > OVERDUE_S and not one.paused:
             yield Finding("bad", f"{one.id} is not planned as it should be.", "See the scheduler's journal:",
@@ -182,4 +258,4 @@ def _failed(facts: Facts) -> Iterator[Finding]:
     failed = sum(queue.failed for queue in facts.queues)
     if failed:
         jobs = "One failed job is" if failed == 1 else f"{failed} failed jobs are"
-        yield Finding("note", f"{jobs} on record.", "See what went wrong.", link="/jobs?status=failed")
+        yield Finding("note", f"{jobs} on record.", "See what went wrong.", link="/failures")

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mastowatch import __version__
 from mastowatch.jobs.context import View
-from mastowatch.web.dashboard.charts import HEIGHT, WIDTH
+from mastowatch.web.dashboard.charts import CHART_HEIGHT, CHART_WIDTH, HEIGHT, WIDTH
 from mastowatch.web.dashboard.shown import FILTERS, epoch
 
 STATIC = Path(__file__).parent / "static"
@@ -19,6 +19,7 @@ MENU = (
     ("/", "Overview"),
     ("/jobs", "Jobs"),
     ("/failures", "Failures"),
+    ("/queues", "Queues"),
     ("/recurring", "Recurring"),
     ("/workers", "Workers"),
     ("/cases", "Cases"),
@@ -47,6 +48,7 @@ class Pages:
             base=base,
             menu=MENU,
             spark=(WIDTH, HEIGHT),
+            chart_box=(CHART_WIDTH, CHART_HEIGHT),
             refresh_s=REFRESH_S,
         )
 

@@ -31,6 +31,11 @@ def span(seconds: float | None) -> str:
     return " ".join(parts[:2])
 
 
+def lasting(seconds: float) -> str:
+    """Return a span of time that may be an age: whole seconds, or – for none."""
+    return span(int(seconds)) if seconds >= 1 else f"<{_THIN}1{_THIN}s" if seconds > 0 else "–"
+
+
 def rough(seconds: float) -> str:
     """Return a span of time in its largest unit: 12 s, 3 min, 2 d."""
     return next((f"{int(seconds // size)}{_THIN}{unit}" for size, unit in _UNITS if seconds >= size), f"0{_THIN}s")
@@ -40,6 +45,22 @@ def number(value: float) -> str:
     """Return a number with its thousands apart, and one decimal place where it is no whole one."""
     shown = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
     return shown.replace(",", _THIN)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes: 812 kB, 1.4 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.{0 if unit == 'B' or count >= 100 else 1}f}{_THIN}{unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
+
+
+def brief(value: float) -> str:
+    """Return a number of a chart in few characters: 0.4, 12, 340, 1.2k."""
+    if value >= 1000:
+        return f"{value / 1000:.3g}k"
+    return f"{value:.0f}" if value >= 10 or float(value).is_integer() else f"{value:.1f}"
 
 
 def epoch(seconds: float) -> datetime:
@@ -55,9 +76,14 @@ def when(context: Context, at: datetime | None) -> Markup:
     distance = (at - context["now"]).total_seconds()
     relative = "now" if abs(distance) < 1 else f"in {rough(distance)}" if distance > 0 else f"{rough(-distance)} ago"
     at = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
         at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), relative
     )
+
+
+def clock(at: datetime, scale: str = "day") -> str:
+    """Return the time of the day, and over a week the day as well."""
+    return at.astimezone(UTC).strftime("%a %H:%M" if scale == "week" else "%H:%M")
 
 
 def pretty(value: Any) -> str:  # noqa: ANN401 -- whatever a job's JSON holds
@@ -77,9 +103,13 @@ def words(name: str) -> str:
 
 FILTERS = {
     "span": span,
+    "lasting": lasting,
+    "size": size,
+    "brief": brief,
     "number": number,
     "epoch": epoch,
     "when": when,
+    "clock": clock,
     "pretty": pretty,
     "visible": visible,
     "words": words,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
+from mastowatch.jobs.pulse import read_pulse
 from mastowatch.reliable.scheduler import Recurring
 from mastowatch.web.dashboard.access import Access, Form, Role
-from mastowatch.web.dashboard.counters import read_counters
 from mastowatch.web.dashboard.rendering import Pages
 
 
@@ -32,13 +34,15 @@ class Site:
 
         A ``live`` page has a ``<div id="live">`` that is fetched again when something has changed.
         """
-        counters = read_counters(self.view.redis, self.view.clock())
+        counters = read_pulse(self.view.redis, self.view.clock())
         return self._answer(request, template, at=at, status=status, live=live, counters=counters, **values)
 
     def problem(self, request: Request, status: int, title: str, detail: str, command: str = "") -> HTMLResponse:
         """Return a page that says what is wrong and what to do; it reads nothing."""
         told = {"title": title, "detail": detail, "command": command}
-        return self._answer(request, "problem.html", at="", status=status, live=False, counters=None, **told)
+        return self._answer(
+            request, "problem.html", at="", status=status, live=False, counters=None, problem=True, **told
+        )
 
     def changing(self, needs: Role) -> Callable[[Request], Awaitable[Form]]:
         """Return a dependency of a handler that changes something: it gives the form, or refuses.
@@ -51,6 +55,10 @@ class Site:
 
         return changed
 
+    def actions(self, request: Request) -> Actions:
+        """Return what the person who asks may have done; the audit will name them."""
+        return Actions(self.view, self.access.person(request).by)
+
     def done(self, request: Request, to: str, said: str) -> Response:
         """Lead on to the page ``to``, like "/jobs", which shows ``said`` once: what was done."""
         response = RedirectResponse(self.base + to, status_code=303)
@@ -59,6 +67,7 @@ class Site:
 
     def _answer(self, request: Request, template: str, *, status: int, live: bool, **values: object) -> HTMLResponse:
         person, said = self.access.person(request), self.access.said(request)
+        told = {"problem": False, **values}
         shown = self.pages.render(
             template,
             person=person,
@@ -66,9 +75,11 @@ class Site:
             csrf=self.access.csrf(request),
             sign_in=self.access.set_up,
             said=said,
-            live=_liveness(request) if live else "",
+            refreshes=live,
+            live=_liveness(request),
+            other_live=_other_live(request),
             here=self.base + request.url.path,
-            **values,
+            **told,
         )
         response = HTMLResponse(shown, status_code=status)
         if said:
@@ -79,3 +90,9 @@ class Site:
 def _liveness(request: Request) -> str:
     """Return "on", or "off" where the URL asks the page to stand still."""
     return "off" if request.query_params.get("live") == "off" else "on"
+
+
+def _other_live(request: Request) -> str:
+    """Return the link that has the page stand still, or go on."""
+    rest = [(name, value) for name, value in request.query_params.multi_items() if name != "live"]
+    return "?" + urlencode([*rest, ("live", "on" if _liveness(request) == "off" else "off")])

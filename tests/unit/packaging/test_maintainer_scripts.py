@@ -63,8 +63,11 @@ def test_secrets_are_made_for_root_alone_and_once(tmp_path):
     for _ in range(2):
         subprocess.run(["sh", "-c", script], check=True, umask=0o022)
         made = {path.name: path for path in (tmp_path / "credentials").iterdir()}
-        assert set(made) == {"api_key", "access_token"}
+        assert set(made) == {"api_key", "session_key", "access_token"}
         assert {path.stat().st_mode & 0o777 for path in made.values()} == {0o600}
         assert made["access_token"].read_text() == ""
-        keys.add(made["api_key"].read_text())
-    assert [bool(re.fullmatch("[0-9a-f]{64}", key)) for key in keys] == [True]
+        keys.add((made["api_key"].read_text(), made["session_key"].read_text()))
+    ((api_key, session_key),) = keys
+    assert re.fullmatch("[0-9a-f]{64}", api_key)
+    assert re.fullmatch("[0-9a-f]{64}", session_key)
+    assert api_key != session_key

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from mastowatch.jobs.records import first_line, moment
-from mastowatch.ports.types import QueuePoint
 from mastowatch.web.dashboard.charts import sparkline
 from mastowatch.web.dashboard.shown import number, span, visible
 
@@ -45,11 +44,11 @@ def test_reads_times_as_rq_writes_them_and_no_others():
 
 
 def test_draws_a_line_only_through_two_points_or_more():
-    points = [QueuePoint(60.0 * i, "q", i, 0, 0, 10 * i, 0, 1) for i in range(3)]
+    points = [(60.0 * number, float(number)) for number in range(3)]
     assert sparkline(points[:1]) is None
     drawn = sparkline(points)
     assert drawn.line == "0.0,23.0 60.0,12.0 120.0,1.0"
-    assert (drawn.highest, drawn.per_minute) == (2, 10.0)
+    assert (drawn.highest, drawn.span_s) == (2, 120.0)
 
 
 def test_spells_out_what_turns_the_direction_of_a_name():

@@ -1,0 +1,137 @@
+"""``mastowatch sign-in``: who may sign in to the dashboard, and how."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from mastowatch.config import Loaded, Sources
+from mastowatch.config.loading import CREDENTIALS, SECRETS, read
+from mastowatch.errors import ConfigError, MastodonError
+from mastowatch.jobs.context import register_sign_in
+from mastowatch.web.dashboard.access.address import Address
+from mastowatch.web.dashboard.access.oauth import CALLBACK
+from mastowatch.web.dashboard.access.passwords import LEAST, MOST, NAME, Line, hash_password, parse_lines
+
+PASSWORDS, CLIENT = "dashboard_passwords", "oauth_client"
+_THEN = "In force after: systemctl restart mastowatch-dashboard"
+
+
+def run(sources: Sources, arguments: argparse.Namespace) -> int:
+    """Do what was asked for; 1 if there is no such person or the server refuses."""
+    loaded = read(sources)
+    actions = {"mastodon": _mastodon, "password": _password, "list": _list, "remove": _remove}
+    return actions[arguments.action](loaded, arguments)
+
+
+def _mastodon(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    del arguments
+    path = _path(loaded, CLIENT)
+    answer_to = f"{Address(loaded.settings).url}{CALLBACK}"
+    try:
+        client_id, secret, scope = register_sign_in(loaded.settings, answer_to)
+    except MastodonError as error:
+        print(f"mastowatch: {error}", file=sys.stderr)
+        return 1
+    _write(path, f"{client_id}\n{secret}\n{scope}\n")
+    print(f"Registered with {loaded.settings.instance_base}, which sends people back to {answer_to}.")
+    print(f"Written into {path}. {_THEN}")
+    if not loaded.settings.dashboard_url:
+        print("If people reach the dashboard by another address, set DASHBOARD_URL, then do this again.")
+    return 0
+
+
+def _password(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    if not NAME.fullmatch(arguments.name):
+        raise ConfigError(f"command line: {arguments.name!r} is no name; take letters, digits, and _ . - inside")
+    path = _path(loaded, PASSWORDS)
+    lines = {line.name: line for line in _lines(path)}
+    line = Line(arguments.name, arguments.role, hash_password(_asked()))
+    _write(path, _text([*(one for one in lines.values() if one.name != line.name), line]))
+    did = "has a new password" if line.name in lines else "may sign in"
+    print(f"{line.name} {did}, as {line.role!r}. Sessions from before are over. {_THEN}")
+    return 0
+
+
+def _list(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    del arguments
+    for line in _lines(_path(loaded, PASSWORDS)):
+        print(f"{line.name}  {line.role}  by password")
+    if _filled(_path(loaded, CLIENT)):
+        print(f"Whoever has a role at {loaded.settings.instance_base or 'Mastodon'}, as that says")
+    return 0
+
+
+def _remove(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    path = _path(loaded, PASSWORDS)
+    lines = _lines(path)
+    left = [line for line in lines if line.name != arguments.name]
+    if len(left) == len(lines):
+        print(f"mastowatch: {path}: there is no {arguments.name!r}", file=sys.stderr)
+        return 1
+    _write(path, _text(left))
+    print(f"{arguments.name} may not sign in any more. {_THEN}")
+    return 0
+
+
+def _asked() -> str:
+    """Return the new password: asked for twice at a terminal, else the first line of what comes in."""
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if password != getpass.getpass("Once more: "):
+            raise ConfigError("the two are not the same; nothing has changed")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not LEAST <= len(password) <= MOST:
+        raise ConfigError(f"a password must have {LEAST} to {MOST} characters; nothing has changed")
+    return password
+
+
+def _path(loaded: Loaded, name: str) -> Path:
+    named: Path | None = getattr(loaded.settings, SECRETS[name])
+    return named or CREDENTIALS / name
+
+
+def _filled(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 1
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); run this as root") from error
+
+
+def _lines(path: Path) -> list[Line]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "no text"
+        raise ConfigError(f"{path}: can't be read ({told}); run this as root") from error
+    return list(parse_lines(text, str(path)))
+
+
+def _text(lines: list[Line]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one step, for its owner alone: whoever owned it before, or root."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            owner = path.stat()
+            os.chown(new, owner.st_uid, owner.st_gid)
+        new.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be written ({error.strerror}); run this as root") from error
