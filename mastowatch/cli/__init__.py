@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mastowatch import __version__, journal
+from mastowatch.cli.cases_parser import add_cases
 from mastowatch.cli.jobs_parser import add_jobs
 from mastowatch.cli.parsing import Parser as _Parser
 from mastowatch.cli.parsing import add as _add
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "on: nothing is filed from now on; off: as DRY_RUN in the settings says; status: which it is"
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=later("dry_run"))
+    add_cases(commands, config)
     add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
     _add_migrate(_add(commands, "migrate", "move from another job system", []), [config])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastowatch.cli.names import BULK, QUEUES, RECURRING, STATUSES, TASKS
-from mastowatch.cli.parsing import Parser, add, later, suggest
+from mastowatch.cli.parsing import Parser, add, later, number, suggest
 
 _Actions = argparse._SubParsersAction  # noqa: SLF001 -- argparse has no public name for it
 
@@ -25,14 +25,14 @@ def add_jobs(group: argparse.ArgumentParser, config: Parser) -> None:
     _add_workers(actions, config, seen)
     one = add(actions, "watch", "show the counters as they change, until Ctrl-C", seen)
     one.add_argument("--interval", type=_seconds, default=1.0, metavar="SECONDS", help="time between two looks; 1")
-    one.add_argument("--count", type=_number, metavar="N", help="end after so many looks")
+    one.add_argument("--count", type=number, metavar="N", help="end after so many looks")
     one.set_defaults(run=later("jobs_watch"))
 
 
 def _add_reading(actions: _Actions[Any], seen: Sequence[Parser]) -> None:
     one = add(actions, "list", "list jobs, all of them or those that match", seen)
     _add_filters(one)
-    one.add_argument("--limit", type=_number, default=50, metavar="N", help="so many at most, up to 200; 50")
+    one.add_argument("--limit", type=number, default=50, metavar="N", help="so many at most, up to 200; 50")
     one.add_argument("--cursor", metavar="CURSOR", help="go on where the last list ended, which told this")
     one.add_argument("--all", action="store_true", help="go on to the last one; with --json a job a line")
     one.set_defaults(run=later("jobs_list"))
@@ -124,13 +124,6 @@ def _add_filters(one: argparse.ArgumentParser) -> None:
 
 def _add_queue_option(one: argparse.ArgumentParser) -> None:
     suggest(one.add_argument("--queue", metavar="QUEUE", help="this queue; all where none is named"), QUEUES)
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= number <= 1_000_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; give 1 or more")
-    return number
 
 
 def _seconds(text: str) -> float:

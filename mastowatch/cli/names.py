@@ -43,3 +43,5 @@ RECURRING = (
     "undo_expired_actions",
 )
 BULK = ("cancel", "requeue", "delete", "run")
+OUTCOMES = ("watched", "rehearsed", "filed", "exempt", "gone", "refused", "held")
+AUDIT_EVENTS = ("judged", "annotated", "dropped", "rearmed", "enforced", "undone", "action")

@@ -54,3 +54,11 @@ def later(module: str, function: str = "run") -> Command:
 def suggest(action: argparse.Action, words: Sequence[str]) -> None:
     """Have the shell's completion offer ``words``, where other values are allowed too."""
     action.suggestions = tuple(words)  # type: ignore[attr-defined]  # for packaging/command_tree.py
+
+
+def number(text: str) -> int:
+    """Read a whole number above 0, as the type of an argument."""
+    found = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= found <= 1_000_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; give 1 or more")
+    return found
