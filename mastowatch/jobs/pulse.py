@@ -1,18 +1,21 @@
-"""The few numbers that stand on every page and in the live stream: two round trips, whatever is in Redis."""
+"""The few numbers that stand on every page and in the live stream: three round trips, whatever is in Redis."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 from redis.exceptions import RedisError
 
-from mastowatch.jobs.listing import all_queues
-from mastowatch.reliable.facts import queue_facts
+from mastowatch.config.settings import QUEUES
+from mastowatch.jobs.records import answers, moment, text
+from mastowatch.reliable.scripts import TOTALS
 
 # A job of ours takes seconds; one that has waited this long shows that work comes in faster than it is done.
 BEHIND_S = 120.0
+_COUNTED = ("wip", "failed", "scheduled")
 Level = Literal["ok", "note", "bad"]
 
 
@@ -46,20 +49,51 @@ def read_pulse(redis: Redis, now: float) -> Pulse:
 
 
 def _read(redis: Redis, now: float) -> Pulse:
-    queues = queue_facts(redis, all_queues(redis), now)
-    workers = int(redis.scard("rq:workers"))
-    alive = bool(redis.exists("rq:scheduler_lock"))
-    oldest = max((one.oldest_s for one in queues), default=0.0)
-    failed = sum(one.failed for one in queues)
-    well = bool(workers) and alive and oldest <= BEHIND_S
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.smembers("rq:queues")
+        pipe.smembers("rq:workers")
+        pipe.exists("rq:scheduler_lock")
+        pipe.hgetall(TOTALS)
+        known, workers, leads, totals = answers(pipe)
+        queues = {*QUEUES, *(text(raw).removeprefix("rq:queue:") for raw in known or ())}
+        # One that died stays in the list until RQ cleans up; its registration does not.
+        pipe.exists("rq:worker:", *(text(raw) for raw in workers or ()))
+        for queue in queues:
+            pipe.llen(f"rq:queue:{queue}")
+            pipe.lindex(f"rq:queue:{queue}", 0)
+            for kind in _COUNTED:
+                pipe.zcard(f"rq:{kind}:{queue}")
+        alive, *counts = answers(pipe)
+        depths, firsts, running, failed, scheduled = (
+            counts[at :: 2 + len(_COUNTED)] for at in range(2 + len(_COUNTED))
+        )
+        waiting = [text(raw) for raw in firsts if raw]
+        for job_id in waiting:
+            pipe.hget(f"rq:job:{job_id}", "enqueued_at")
+        since = [moment(raw) for raw in answers(pipe)] if waiting else []
+    oldest_s = max((now - at.timestamp() for at in since if at), default=0.0)
     return Pulse(
-        waiting=sum(one.depth for one in queues),
-        running=sum(one.started for one in queues),
-        failed=failed,
-        scheduled=sum(one.scheduled for one in queues),
-        workers=workers,
-        oldest_s=oldest,
-        finished_total=sum(one.finished_total for one in queues),
-        failed_total=sum(one.failed_total for one in queues),
-        level="bad" if not well else "note" if failed else "ok",
+        waiting=_sum(depths),
+        running=_sum(running),
+        failed=_sum(failed),
+        scheduled=_sum(scheduled),
+        workers=alive or 0,
+        oldest_s=round(max(0.0, oldest_s), 3),
+        finished_total=_total(totals, b":finished"),
+        failed_total=_total(totals, b":failed"),
+        level=_level(well=bool(alive and leads) and oldest_s <= BEHIND_S, failed=_sum(failed)),
     )
+
+
+def _level(*, well: bool, failed: int) -> Level:
+    if not well:
+        return "bad"
+    return "note" if failed else "ok"
+
+
+def _sum(counts: Sequence[int | None]) -> int:
+    return sum(one or 0 for one in counts)
+
+
+def _total(totals: Mapping[bytes, bytes] | None, ending: bytes) -> int:
+    return sum(int(raw) for name, raw in (totals or {}).items() if name.endswith(ending) and raw.isdigit())

@@ -12,16 +12,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from redis import Redis
 
 from mastowatch.jobs.context import View
 from mastowatch.web.dashboard import create_dashboard
 from mastowatch.web.dashboard.access import Role
-from tests.browser.looking import Watched, start, watched
+from tests.browser.looking import PATIENCE_MS, Watched, start, watched
 from tests.browser.seed import seed
 from tests.browser.site import served
 from tests.dashboard_people import access_for_tests, cookie_for
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class OpenPage:

@@ -1,14 +1,19 @@
-"""Takes each page, in both themes and three widths: python -m tests.browser.screenshots DIRECTORY [PAGE]."""
+"""Takes each page, in both themes and three widths: python -m tests.browser.screenshots DIRECTORY [PART ...].
+
+``--docs`` takes those that the documentation shows.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from redis import Redis
 
+from mastowatch.jobs.context import View
 from mastowatch.web.dashboard import create_dashboard
 from tests.browser.looking import start, watched
 from tests.browser.seed import seed
@@ -33,19 +38,37 @@ PAGES = {
 }
 # As a host has it that was set up with care.
 REDIS = ("--appendonly", "yes", "--maxmemory", "512mb")
+DOCS = (
+    "overview-light-1280",
+    "overview-dark-360",
+    "jobs-failed-dark-1280",
+    "failures-light-1280",
+    "case-light-1280",
+    "switches-dark-1280",
+)
 WIDTHS = (360, 800, 1280)
 
 
-def main(out: Path, wanted: str = "") -> None:
-    """Write PAGE-THEME-WIDTH.png; ``wanted`` is part of that name, without ``.png``."""
+def standing_still(view: View, at: float) -> View:
+    """Return the View with a clock that stands, so that the first screenshot and the last show the same."""
+    return replace(view, clock=lambda: at)
+
+
+def main(out: Path, *parts: str) -> None:
+    """Write PAGE-THEME-WIDTH.png for each name that has one of ``parts`` in it; none: for all."""
+    wanted = DOCS if parts == ("--docs",) else parts or ("",)
     out.mkdir(parents=True, exist_ok=True)
     with private_redis(*REDIS) as url, Redis.from_url(url) as redis, sync_playwright() as playwright:
-        view = seed(redis, time.time())
+        view = standing_still(seed(redis, at := time.time()), at)
         browser = start(playwright)
         with served(create_dashboard(view, access_for_tests(view))) as address:
             for theme in ("light", "dark"):
                 for width in WIDTHS:
-                    names = {name: path for name, path in PAGES.items() if wanted in f"{name}-{theme}-{width}"}
+                    names = {
+                        name: path
+                        for name, path in PAGES.items()
+                        if any(part in f"{name}-{theme}-{width}" for part in wanted)
+                    }
                     if not names:
                         continue
                     with watched(browser, theme=theme, width=width) as one:
@@ -63,4 +86,4 @@ def main(out: Path, wanted: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:3])
+    main(Path(sys.argv[1]), *sys.argv[2:])

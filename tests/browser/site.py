@@ -12,9 +12,12 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """Serve ``app`` from a thread for the length of a block; yields its address, without a slash at the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def served(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve ``app`` from a thread for the length of a block; yields its address, without a slash at the end.
+
+    ``port`` 0: one that is free.
+    """
+    with socket.create_server(("127.0.0.1", port)) as listening:
         up = threading.Event()
         server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1), up.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -37,7 +37,7 @@ def client_for(view: View, base_url: str = HERE) -> httpx.Client:
     async def changing(request: Request) -> Form:
         return await access.change(request, needs="act")
 
-    @app.post("/try")
+    @app.post("/for-tests")
     def changed(form: Form = Depends(changing)) -> dict[str, list[str]]:
         return {"got": form.getlist("x")}
 
@@ -65,11 +65,11 @@ def test_who_is_signed_in_sees_the_pages_and_their_own_name(client: httpx.Client
 
 def test_a_form_of_ours_with_the_role_is_acted_on(client: httpx.Client, view: View):
     sign_in(client, view, "act")
-    assert post(client, "/try", x=["1", "2"]).json() == {"got": ["1", "2"]}
+    assert post(client, "/for-tests", x=["1", "2"]).json() == {"got": ["1", "2"]}
 
 
 def test_without_the_role_nothing_is_done(client: httpx.Client, view: View):
     sign_in(client, view, "read")
-    answer = post(client, "/try")
+    answer = post(client, "/for-tests")
     assert answer.status_code == 403
     assert "This needs the role “act”; yours is “read”." in answer.text

@@ -22,7 +22,7 @@ from mastowatch.web.dashboard.findings import Facts, Finding, Rehearsing, find, 
 from mastowatch.web.dashboard.store_facts import StoreFacts, read_store
 from mastowatch.web.dashboard.trends import Span, Trend, TrendReader, Trends
 
-CASES = 8
+CASES = 10
 _NEVER = datetime.max.replace(tzinfo=UTC)
 COUNTERS: Mapping[str, str] = {
     metrics.ACCOUNTS_SEEN: "Accounts seen",

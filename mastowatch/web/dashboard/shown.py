@@ -60,7 +60,7 @@ def brief(value: float) -> str:
     """Return a number of a chart in few characters: 0.4, 12, 340, 1.2k."""
     if value >= 1000:
         return f"{value / 1000:.3g}k"
-    return f"{value:.0f}" if value >= 10 or float(value).is_integer() else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 9.95 or float(value).is_integer() else f"{value:.1f}"
 
 
 def epoch(seconds: float) -> datetime:

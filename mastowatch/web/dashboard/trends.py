@@ -153,6 +153,7 @@ class TrendReader:
             self._refresh(now)
             series = [one for one in self._series.values() if len(one.at) > 1]
             length, step = WIDTHS[span]
+            now = _last_known(series, now)
             edges = _edges(now - length, now, step)
             return Trends(
                 span=span,
@@ -227,6 +228,12 @@ class TrendReader:
             for day in range(1, USUAL_DAYS + 1)
         ]
         return [_range([one for one in at_once if one is not None]) for at_once in zip(*days, strict=True)]
+
+
+def _last_known(series: Sequence[_Series], now: float) -> float:
+    """Return where the charts end: at the newest point, as what has been done since is not known yet."""
+    last = max((one.at[-1] for one in series), default=now)
+    return last if now - GAP_S < last < now else now
 
 
 def _range(values: Sequence[float]) -> tuple[float, float] | None:

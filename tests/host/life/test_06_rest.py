@@ -77,10 +77,11 @@ def test_no_secret_shows_anywhere(suite):
 
 
 def test_the_secrets_lie_in_the_credentials_alone(suite):
-    patterns = " ".join(f"-e {one}" for one in (TOKEN, suite.key, REDIS_PASSWORD))
+    session_key = suite.host.run("cat", "/etc/mastowatch/credentials/session_key").out.strip()
+    patterns = " ".join(f"-e {one}" for one in (TOKEN, suite.key, REDIS_PASSWORD, session_key))
     found = suite.host.sh(f"grep -rlsF {patterns} /etc /var /run /tmp /srv /opt", check=False).split()
     assert sorted(one for one in found if not one.startswith("/run/credentials/")) == [
-        f"/etc/mastowatch/credentials/{name}" for name in ("access_token", "api_key", "redis_password")
+        f"/etc/mastowatch/credentials/{name}" for name in ("access_token", "api_key", "redis_password", "session_key")
     ]
     # Not even the user whose units have them may read them beside these.
     done = suite.host.run("sh", "-c", "cat /run/credentials/*/*", user="carla", check=False)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from mastowatch.jobs.recurrence import RecurringRow
+from mastowatch.jobs.switches import PausedQueueRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.ports.types import Dropped
 from mastowatch.reliable.facts import QueueFacts
 from mastowatch.web.dashboard.findings import Facts, find, headline, rehearsing, summary
+from mastowatch.web.dashboard.store_facts import StoreFacts
 
 NOW = 1_800_000_000.0
 QUEUE = QueueFacts("default", 0, 0.0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
@@ -28,7 +30,9 @@ def rehearsing_worker(dry_run):
     return WORKER.model_copy(update={"dry_run": dry_run})
 
 
-WELL = Facts([QUEUE], [WORKER], [RECURRING], scheduler=True, panic="off", blocked_until=0.0, now=NOW)
+STORE = StoreFacts("7.0.15", 100, 1000, "noeviction", log_on=True, saves=True, last_save_at=NOW, unsettled=0)
+PAUSED_QUEUE = PausedQueueRow(queue="default", by="alice", at=datetime.fromtimestamp(NOW, UTC))
+WELL = Facts([QUEUE], [WORKER], [RECURRING], scheduler=True, panic="off", blocked_until=0.0, now=NOW, store=STORE)
 
 
 def test_says_so_when_all_is_well():
@@ -55,6 +59,20 @@ def test_says_so_when_all_is_well():
         (replace(WELL, recurring=[RECURRING.model_copy(update={"last_status": "stopped"})]), "bad", "was stopped"),
         (replace(WELL, recurring=[PAUSED]), "note", "poll is paused"),
         (replace(WELL, blocked_until=NOW + 60), "note", "asked for a pause"),
+        (replace(WELL, paused_queues=[PAUSED_QUEUE]), "note", "default is paused since 08:00 UTC by alice"),
+        (
+            replace(WELL, paused_queues=[PAUSED_QUEUE], queues=[replace(QUEUE, depth=1, oldest_s=600.0)]),
+            "note",
+            "its jobs wait",
+        ),
+        (replace(WELL, held=3), "note", "3 accounts are kept from being reported"),
+        (replace(WELL, rehearsing_by="alice"), "note", "alice has switched the dry run on"),
+        (replace(WELL, store=replace(STORE, log_on=False)), "note", "snapshots only"),
+        (replace(WELL, store=replace(STORE, saves=False)), "bad", "could not write to its disk"),
+        (replace(WELL, store=replace(STORE, used=950)), "bad", "used 95% of its memory; when that is full it refuses"),
+        (replace(WELL, store=replace(STORE, used=950, policy="allkeys-lru")), "bad", "it throws jobs away"),
+        (replace(WELL, store=replace(STORE, policy="volatile-lru")), "note", "would throw jobs away"),
+        (replace(WELL, store=replace(STORE, unsettled=1)), "bad", "One job of a dead worker is set aside"),
         (replace(WELL, queues=[replace(QUEUE, failed=1)]), "note", "One failed job is"),
     ],
 )

@@ -55,6 +55,9 @@ class Limiter:
             count, last = self._tries.get(name, (0, now))
             if now - last > FORGOTTEN_S:
                 count = 0
+            if last > now:  # the clock was set back: from here on, it is as if the last try had been now
+                last = now
+                self._tries[name] = (count, now)
             of_name = last + min(LONGEST_S, 2.0 ** (count - FREE + 1)) - now if count >= FREE else 0.0
             wait = min(LONGEST_S, max(of_name, self._all.wait_s()))
             if wait > 0:

@@ -102,7 +102,7 @@ class SignInPages:
         if role is None:
             self._refused(passwords, name, "wrong name or password")
             return self._shown(request, wanted, _WRONG, 401)
-        _tell("signed_in", "password", name=name, role=role)
+        _in("password", name, role)
         response = RedirectResponse(self._access.address.path(wanted), 303)
         self._access.begin(response, name, role, "password")
         self._access.cookies.drop(response, "form")
@@ -127,7 +127,7 @@ class SignInPages:
 
     def _refused(self, passwords: Passwords, name: str, why: str) -> None:
         """Write it into the journal; a name that is not known here may be a mistyped password."""
-        _tell("sign_in_refused", "password", why=why, name=name if name in passwords else "")
+        _refused("password", why, name if name in passwords else "")
 
     def _check_form(self, request: Request, form: Form) -> None:
         opened = self._forms.open(self._access.cookies.get(request, "form"), FORM_S)
@@ -170,14 +170,14 @@ class SignInPages:
             return self._failed(request, carried["next"], *_of_error(found))
         if role is None:
             return self._failed(request, carried["next"], _NO_RIGHTS.format(name=name), 403, "no role there", name)
-        _tell("signed_in", "mastodon", name=name, role=role)
+        _in("mastodon", name, role)
         response = HTMLResponse(self._pages.render("lead_on.html", to=self._access.address.path(carried["next"])))
         self._access.begin(response, name, role, "mastodon")
         self._access.cookies.drop(response, "state")
         return response
 
     def _failed(self, request: Request, wanted: str, told: str, status: int, why: str, name: str = "") -> Response:
-        _tell("sign_in_refused", "mastodon", why=why, name=name)
+        _refused("mastodon", why, name)
         response = self._shown(request, wanted, told, status)
         self._access.cookies.drop(response, "state")
         return response
@@ -191,7 +191,7 @@ class SignInPages:
         await asyncio.to_thread(self._access.sessions.end, session)
         self._access.cookies.drop(response, "session")
         self._access.say(request, response, "You are signed out.")
-        _tell("signed_out", session.way, name=session.name)
+        event(log, logging.INFO, "signed_out", way=session.way, person=session.name)
         return response
 
     def _shown(self, request: Request, wanted: str, problem: str = "", status: int = 200) -> HTMLResponse:
@@ -232,9 +232,11 @@ def _of_error(error: MastodonError) -> tuple[str, int, str]:
     return _WENT_WRONG, 502, str(error)
 
 
-def _tell(what: str, way: Way, *, name: str = "", role: str = "", why: str = "") -> None:
-    """Write into the journal who signed in or out, or was refused."""
-    level = logging.WARNING if what == "sign_in_refused" else logging.INFO
-    told = {"person": name, "role": role, "why": why}
-    fields: dict[str, Any] = {"way": way, **{key: value for key, value in told.items() if value}}
-    event(log, level, what, **fields)
+def _in(way: Way, name: str, role: Role) -> None:
+    event(log, logging.INFO, "signed_in", way=way, person=name, role=role)
+
+
+def _refused(way: Way, why: str, name: str) -> None:
+    """Write into the journal that somebody was not let in. ``name``: only one that is known, else ""."""
+    who: dict[str, Any] = {"person": name} if name else {}
+    event(log, logging.WARNING, "sign_in_refused", way=way, why=why, **who)

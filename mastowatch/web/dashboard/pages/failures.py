@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from mastowatch.jobs.failures import FailureGroup, failure_groups
 from mastowatch.jobs.listing import CURSOR_MAX, all_queues
 from mastowatch.web.dashboard.pages.filters import Asked
+from mastowatch.web.dashboard.shown import visible
 from mastowatch.web.dashboard.site import Site
 
 _COLUMNS = (
@@ -42,7 +43,7 @@ def add(app: FastAPI, site: Site) -> None:
             found=found,
             asked=Asked(queue=queue),
             shortcuts=[
-                (name or "All", f"{site.base}/failures{Asked(queue=name).query()}", queue == name)
+                (visible(name) or "All", f"{site.base}/failures{Asked(queue=name).query()}", queue == name)
                 for name in ("", *all_queues(view.redis))
             ],
             columns=[*_COLUMNS, *([("Actions", "actions")] if site.access.may(request, "act") else [])],

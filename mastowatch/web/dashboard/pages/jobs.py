@@ -18,6 +18,7 @@ from mastowatch.jobs.refusals import BadParameter, Refusal, Unknown
 from mastowatch.web.dashboard.access import Form
 from mastowatch.web.dashboard.pages.filters import FIELDS, LENGTH_MAX, SPANS, Asked
 from mastowatch.web.dashboard.pages.verbs import Verb, fitting, many, must, verb_of
+from mastowatch.web.dashboard.shown import visible
 from mastowatch.web.dashboard.site import Site
 
 _SHORTCUTS = (
@@ -76,7 +77,7 @@ def _told(site: Site, asked: Asked, *, acts: bool) -> dict[str, Any]:
         "marks": asked.marks(),
         "carried": asked.given(),
         "shortcuts": shortcuts,
-        "queues": [("", "all"), *((name, name) for name in all_queues(site.view.redis))],
+        "queues": [("", "all"), *((name, visible(name)) for name in all_queues(site.view.redis))],
         "statuses": [("", "all"), *((name, name.replace("_", " ")) for name in STATUSES)],
         "spans": [("", "any time"), *((value, words) for value, _, words in SPANS)],
         "functions": sorted(TASKS),
