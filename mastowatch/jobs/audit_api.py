@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from mastowatch.jobs.audit_view import BY_MAX, EVENTS, AuditPage, read_audit
 from mastowatch.jobs.context import View
 from mastowatch.jobs.described import LINK, told
-from mastowatch.jobs.parameters import Cursor, Limit, link_next
+from mastowatch.jobs.parameters import AuditCursor, Limit, link_next
 
 _ENTRY = {
     "at": "2026-03-01T12:00:00Z",
@@ -38,7 +38,7 @@ def router(view: View) -> APIRouter:
         request: Request,
         response: Response,
         limit: Limit = 50,
-        cursor: Cursor = None,
+        cursor: AuditCursor = None,
         event: Annotated[
             str | None, Query(json_schema_extra={"enum": list(EVENTS)}, description="What kind of entry.")
         ] = None,

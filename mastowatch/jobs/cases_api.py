@@ -18,7 +18,7 @@ from mastowatch.jobs.cases_view import (
 )
 from mastowatch.jobs.context import View
 from mastowatch.jobs.described import LINK, told
-from mastowatch.jobs.parameters import Cursor, Limit, link_next
+from mastowatch.jobs.parameters import CaseCursor, Limit, link_next
 
 _REASON = {
     "rule_id": "casino-words",
@@ -83,7 +83,7 @@ def router(view: View) -> APIRouter:
         request: Request,
         response: Response,
         limit: Limit = 50,
-        cursor: Cursor = None,
+        cursor: CaseCursor = None,
         outcome: Annotated[
             str | None, Query(json_schema_extra=_one_of(OUTCOMES), description="What was done about it.")
         ] = None,

@@ -5,8 +5,11 @@ What all of them may answer (no key, Redis away) is added where the whole docume
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 # The schema of a problem stands in the document's components.
@@ -42,9 +45,11 @@ def told(
     """
     good: dict[str, Any] = {"description": "Done." if example is None else "As asked."}
     if example is not None:
-        good["content"] = {JSON: {"example": example}}
+        good["content"] = _as_json(example)
     if headers:
         good["headers"] = dict(headers)
+    if headers is LOCATION:
+        good["links"] = {"job": {"operationId": "get_job", "parameters": {"job_id": "$response.body#/id"}}}
     return {
         "summary": summary,
         "operation_id": operation_id,
@@ -57,9 +62,11 @@ def told(
     }
 
 
-def also(description: str, example: object, *, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return another good answer of the same form."""
-    return {"description": description, "headers": dict(headers or {}), "content": {JSON: {"example": example}}}
+def also(
+    description: str, example: object, model: type[BaseModel], *, headers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return another answer that is no problem, of the form of ``model``."""
+    return {"model": model, "description": description, "headers": dict(headers or {}), "content": _as_json(example)}
 
 
 def refused(status: int, detail: str, *, title: str = "", instance: str = "/jobs/jobs/no-such-job") -> dict[str, Any]:
@@ -67,6 +74,11 @@ def refused(status: int, detail: str, *, title: str = "", instance: str = "/jobs
     name = title or _TITLES[status]
     example = {"type": "about:blank", "title": name, "status": status, "detail": detail, "instance": instance}
     return {"description": name, "content": {PROBLEM: {"schema": PROBLEM_REF, "example": example}}}
+
+
+def _as_json(example: object) -> dict[str, Any]:
+    # As text, until the document is made: FastAPI leaves out whatever is null in an example.
+    return {JSON: {"example": json.dumps(example, ensure_ascii=False)}}
 
 
 def body(schema: Mapping[str, Any], example: object, *, required: bool) -> dict[str, Any]:

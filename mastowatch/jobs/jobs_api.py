@@ -14,7 +14,7 @@ from mastowatch.jobs.described import JSON, LINK, LOCATION, also, told
 from mastowatch.jobs.detail import JobDetail, read_job
 from mastowatch.jobs.failures import FailureGroups, failure_groups
 from mastowatch.jobs.listing import JobPage, list_jobs, page_json
-from mastowatch.jobs.parameters import Cursor, Flag, Limit, Which, is_any, link_next, next_link
+from mastowatch.jobs.parameters import DryRun, Flag, JobCursor, Limit, Which, is_any, link_next, next_link
 from mastowatch.jobs.records import JobRow
 from mastowatch.jobs.refusals import BadParameter
 
@@ -31,6 +31,7 @@ _PAGE = {
     "jobs": [_ROW],
     "count": 1,
     "total": 73,
+    "exact": False,
     "scanned": 1,
     "next_cursor": "YXQ6MQ",
 }
@@ -66,7 +67,7 @@ _GROUPS = {
             "error": "mastowatch.errors.MastodonUnreachable",
             "message": "connection refused",
             "count": 41,
-            "functions": ["analyze_and_maybe_report"],
+            "functions": ["mastowatch.jobs.tasks.analyze_and_maybe_report"],
             "queues": ["default"],
             "first_at": "2026-03-01T11:58:00Z",
             "last_at": "2026-03-01T12:00:03.750000Z",
@@ -119,7 +120,7 @@ def accepted(response: Response, job_id: str) -> Done:
 
 def _add_reading(routes: APIRouter, view: View) -> None:
     @routes.get("/jobs", response_model=JobPage, **told("List jobs", "list_jobs", _PAGE, headers=LINK))
-    def jobs(request: Request, where: Which, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    def jobs(request: Request, where: Which, limit: Limit = 50, cursor: JobCursor = None) -> Response:
         """List the jobs that match all that is asked for.
 
         A cursor is a place in the list: jobs that move meanwhile may show twice or not at all. What has to be searched
@@ -129,7 +130,9 @@ def _add_reading(routes: APIRouter, view: View) -> None:
         return Response(page_json(page), media_type=JSON, headers=next_link(request, page.next_cursor))
 
     @routes.get("/failures", **told("Group the failures by error", "list_failures", _GROUPS, headers=LINK))
-    def failures(request: Request, response: Response, queue: OneQueue = None, cursor: Cursor = None) -> FailureGroups:
+    def failures(
+        request: Request, response: Response, queue: OneQueue = None, cursor: JobCursor = None
+    ) -> FailureGroups:
         """Group failed and stopped jobs by error and message, the most frequent first; numbers and ids count as equal.
 
         A request looks through the newest 2,000; `next_cursor` goes on with those before.
@@ -145,7 +148,9 @@ def _add_reading(routes: APIRouter, view: View) -> None:
 
 
 def _add_acting(routes: APIRouter, actions: Actions) -> None:
-    stopping = also("It runs: its worker is told to stop it.", {"id": _ID, "status": "stopping"}, headers=LOCATION)
+    stopping = also(
+        "It runs: its worker is told to stop it.", {"id": _ID, "status": "stopping"}, Done, headers=LOCATION
+    )
 
     @routes.post(
         "/jobs/{job_id}/cancel",
@@ -208,9 +213,9 @@ def _add_bulk(routes: APIRouter, actions: Actions) -> None:
         action: Annotated[BulkAction, Path(description="What to do to each.", examples=["requeue"])],
         where: Which,
         *,
-        dry_run: Annotated[Flag, Query(description="Only count.")] = False,
+        dry_run: DryRun = False,
         all: Annotated[Flag, Query(description="Needed where nothing else says which jobs are meant.")] = False,  # noqa: A002
-        cursor: Cursor = None,
+        cursor: JobCursor = None,
     ) -> BulkResult:
         """Cancel, requeue, delete or run every job that matches; with `dry_run=true` count them only.
 

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from mastowatch.config.settings import QUEUES
 from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobFilter
+from mastowatch.jobs.records import ERROR_MAX
 from mastowatch.jobs.refusals import BadParameter
 
 TEXT_MAX = 200
@@ -33,14 +34,17 @@ def _flag(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
+DryRun = Annotated[Flag, Query(description="Only count what would be done.")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.", examples=[50])]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=CURSOR_MAX,
-        description="`next_cursor` of the page before, unchanged; the first page without it.",
-        json_schema_extra={"format": "cursor"},
-    ),
+_CURSOR = "`next_cursor` of the page before, unchanged; the first page without it."
+JobCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "job-cursor"})
+]
+CaseCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "case-cursor"})
+]
+AuditCursor = Annotated[
+    str | None, Query(max_length=CURSOR_MAX, description=_CURSOR, json_schema_extra={"format": "audit-cursor"})
 ]
 _MOMENT: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": EPOCH_MAX}]
@@ -128,11 +132,21 @@ def which(
             examples=["109302"],
         ),
     ] = None,
+    failure: Annotated[
+        str | None,
+        Query(
+            max_length=2 * ERROR_MAX,
+            min_length=1,
+            description="A group of `GET /jobs/failures`: its `error`, a colon and a space, and its `message`.",
+            examples=["mastowatch.errors.MastodonUnreachable: connection refused"],
+        ),
+    ] = None,
     since: Annotated[Moment, Query(description=f"From then on: {_WHEN}", examples=["2026-03-01T00:00:00Z"])] = None,
     until: Annotated[Moment, Query(description=f"Until then: {_WHEN}", examples=["2026-03-02T00:00:00Z"])] = None,
 ) -> JobFilter:
     """Return which jobs are meant."""
-    return JobFilter(queue, status, function, error, text, seconds("since", since), seconds("until", until))
+    first, last = seconds("since", since), seconds("until", until)
+    return JobFilter(queue, status, function, error, text, first, last, failure)
 
 
 Which = Annotated[JobFilter, Depends(which)]

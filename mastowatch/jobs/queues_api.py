@@ -13,7 +13,7 @@ from mastowatch.jobs.actions import Actions, BulkResult
 from mastowatch.jobs.context import View
 from mastowatch.jobs.described import told
 from mastowatch.jobs.listing import all_queues
-from mastowatch.jobs.parameters import Flag
+from mastowatch.jobs.parameters import DryRun
 from mastowatch.jobs.queue_control import known
 from mastowatch.jobs.refusals import WrongState
 from mastowatch.reliable.facts import QueueFacts, queue_facts
@@ -121,7 +121,7 @@ def router(view: View, actions: Actions) -> APIRouter:
         "/{queue}/empty-failed",
         **told("Delete a queue's failed jobs", "empty_failed", example, problems=_NO_QUEUE),
     )
-    def empty_failed(queue: Name, *, dry_run: Flag = False) -> BulkResult:
+    def empty_failed(queue: Name, *, dry_run: DryRun = False) -> BulkResult:
         """Delete the failed and stopped jobs of the queue; with `dry_run=true` count them only.
 
         While `left` is true there are more than one request deletes: ask again.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
@@ -43,12 +43,19 @@ class Paused(BaseModel):
     paused: bool
 
 
+def _whole(value: object) -> object:
+    # In JSON, 60.0 is the same number as 60.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Interval(BaseModel):
     """How often a recurring job is to run."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"interval_s": 60}})
 
-    interval_s: int | None = Field(ge=1, le=EVERY_MAX_S, description="Seconds; null: as the settings say.")
+    interval_s: Annotated[int | None, BeforeValidator(_whole)] = Field(
+        ge=1, le=EVERY_MAX_S, description="Seconds; null: as the settings say."
+    )
 
 
 def router(view: View, actions: Actions, schedule: Sequence[Recurring]) -> APIRouter:

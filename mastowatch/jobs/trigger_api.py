@@ -28,7 +28,7 @@ async def _arguments(request: Request) -> dict[str, Any]:
     if not raw:
         return {}
     try:
-        found = json.loads(raw)
+        found = json.loads(raw, parse_float=_number, parse_constant=_no_number)
     except ValueError as error:
         raise BadParameter("body: is no JSON; give the arguments as an object") from error
     except RecursionError as error:
@@ -36,6 +36,16 @@ async def _arguments(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadParameter("body: must be an object with the arguments by name")
     return found
+
+
+def _number(digits: str) -> float | int:
+    # In JSON, 5.0 is the same number as 5.
+    value = float(digits)
+    return int(value) if value.is_integer() else value
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 Arguments = Annotated[dict[str, Any], Depends(_arguments)]

@@ -15,6 +15,8 @@ from mastowatch.web.live import Event, Live
 
 PATH = "/jobs/events"
 _EXAMPLE = f"retry: 2000\n\nevent: pulse\ndata: {Pulse(waiting=12, running=2, workers=2).model_dump_json()}\n\n"
+# Of each event.
+_SCHEMA = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
 _ABOUT = "`event: pulse` with JSON, at once and then after each change, one a second at most."
 _FULL = "as many listen as may; close a page that is open elsewhere, or try again later"
 
@@ -29,7 +31,7 @@ def router(view: View) -> APIRouter:
     """Return the route."""
     live = Live(lambda: read_pulse(view.redis, view.clock()), _told)
     routes = APIRouter(tags=["jobs"])
-    stream = {"description": _ABOUT, "content": {"text/event-stream": {"example": _EXAMPLE}}}
+    stream = {"description": _ABOUT, "content": {EventStream.media_type: {"schema": _SCHEMA, "example": _EXAMPLE}}}
 
     @routes.get(
         PATH,

@@ -56,7 +56,7 @@ class Ready(BaseModel):
 def add(app: FastAPI, view: View) -> None:
     """Add the three paths that need no key."""
 
-    @app.get("/healthz", **_told("How MastoWatch is", "healthz", _WELL, _DOWN))
+    @app.get("/healthz", **_told("How MastoWatch is", "healthz", _WELL, _DOWN, Health))
     def healthz(response: Response) -> Health:
         """Tell whether work is done; 503 only while Redis is away. Needs no key."""
         return answer(view, response)
@@ -66,14 +66,16 @@ def add(app: FastAPI, view: View) -> None:
         """Tell that the process answers, whatever else is away: what it can't mend, a restart mends. Needs no key."""
         return Alive()
 
-    @app.get("/readyz", **_told("Whether requests can be met", "readyz", _READY, _NOT_READY))
+    @app.get("/readyz", **_told("Whether requests can be met", "readyz", _READY, _NOT_READY, Ready))
     def readyz(response: Response) -> Ready:
         """Tell whether Redis answers and its keys have this version's layout; 503 while not. Needs no key."""
         return _ready(view, response)
 
 
-def _told(summary: str, operation_id: str, example: object, down: object = None) -> dict[str, Any]:
-    more = {503: also("Not now.", down, headers=RETRY_HEADER)} if down else {}
+def _told(
+    summary: str, operation_id: str, example: object, down: object = None, model: type[BaseModel] = Alive
+) -> dict[str, Any]:
+    more = {503: also("Not now.", down, model, headers=RETRY_HEADER)} if down else {}
     return {"tags": ["health"], **told(summary, operation_id, example, more=more)}
 
 

@@ -1,7 +1,8 @@
 """`Idempotency-Key`: who does not know whether a request got through may send it again, and it is done once.
 
-Source: draft-ietf-httpapi-idempotency-key-header. The same key with the same request gets the first one's answer, with
-another request 422, and 409 while the first is under way. What was refused is not kept: it may be tried again.
+Source: draft-ietf-httpapi-idempotency-key-header. At one path, the same key with the same request gets the first one's
+answer, with another body or query 422, and 409 while the first is under way. What was refused is not kept: it may be
+tried again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ FORM = r"^[!-~]{1,255}$"
 _CHANGES = frozenset({"POST", "PUT", "DELETE"})
 _KEPT_HEADERS = ("content-type", "location")
 _BAD_KEY = f"{HEADER}: must be 1 to 255 visible ASCII characters; a UUID will do"
-_OTHER = f"{HEADER}: was used for another request within a day; take a new key for each request"
+_OTHER = f"{HEADER}: was used here with another body or query within a day; take a new key for each request"
 _UNDER_WAY = f"{HEADER}: a request with this key is under way; ask again in a second"
 
 
@@ -55,7 +56,9 @@ class Idempotency:
     async def _answer(self, scope: Scope, message: Message, keys: list[str]) -> Response:
         if len(keys) > 1 or not re.fullmatch(FORM, keys[0]):
             return problem(scope["path"], 422, "Bad parameter", _BAD_KEY)
-        key, request = keys[0], _hash(scope, message["body"])
+        # Under one path only: the same key elsewhere is another.
+        key = f"{scope['method']} {scope['path']} {keys[0]}"
+        request = _hash(scope, message["body"])
         try:
             before = await run_in_threadpool(remembered.begin, self._redis, key, request)
         except RedisError as error:
@@ -117,5 +120,4 @@ def _again(path: str, before: Remembered, request: str) -> Response:
 
 
 def _hash(scope: Scope, body: bytes) -> str:
-    asked = "\0".join((scope["method"], scope["path"], scope["query_string"].decode("latin-1")))
-    return hashlib.sha256(asked.encode() + b"\0" + body).hexdigest()[:32]
+    return hashlib.sha256(scope["query_string"] + b"\0" + body).hexdigest()[:32]

@@ -6,6 +6,7 @@ that changes something, and the webhook, which stands before FastAPI.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -35,8 +36,8 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": idempotency.HEADER,
     "in": "header",
     "required": False,
-    "description": "Any text of your own, like a UUID. For a day a second request with it, its method, path, query and "
-    "body the same, does nothing and gets the first one's answer; with anything else it gets 422.",
+    "description": "Any text of your own, like a UUID. For a day a second request with it, its query and body the "
+    "same, does nothing and gets the first one's answer; with another query or body it gets 422.",
     "schema": {"type": "string", "pattern": idempotency.FORM},
     "example": "4b0a3d1e-5a0f-4a55-9d6e-0f6c4fd1f1a2",
 }
@@ -130,6 +131,10 @@ def _response(status: int, detail: str) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str, *, needs_key: bool) -> None:
     answers = operation["responses"]
+    for answer in answers.values():
+        content = answer.get("content", {}).get(JSON, {})
+        if isinstance(content.get("example"), str):
+            content["example"] = json.loads(content["example"])
     if "422" in answers:
         answers["422"] = _shared("BadParameter")
     for parameter in operation.get("parameters", ()):
@@ -173,7 +178,10 @@ def _webhook() -> dict[str, Any]:
         "properties": {"outcome": {"type": "string", "enum": list(webhooks.OUTCOMES)}},
         "required": ["outcome"],
     }
-    told = {"type": "object", "properties": {"event": {"type": "string"}, "object": {"type": "object"}}}
+    told = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("event", "created_at")} | {"object": {"type": "object"}},
+    }
     example = {"event": "account.created", "created_at": "2026-03-01T12:00:00Z", "object": {"id": "109302"}}
     return {
         "tags": ["webhooks"],
