@@ -29,6 +29,7 @@ class Command:
     options: tuple[Option, ...] = ()
     operands: tuple[Option, ...] = ()
     below: tuple[Command, ...] = field(default=())
+    alone: bool = True  # whether it may stand without one of those below it
 
     def walk(self) -> Iterator[Command]:
         """Yield this command and all below it."""
@@ -44,22 +45,23 @@ def read() -> Command:
 
 
 def _command(words: tuple[str, ...], about: str, parser: argparse.ArgumentParser) -> Command:
-    options, operands, below = [], [], []
+    options, operands, below, alone = [], [], [], True
     for action in parser._actions:  # noqa: SLF001 -- argparse has no public way to read a parser
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             helps = {choice.dest: choice.help or "" for choice in action._choices_actions}  # noqa: SLF001
+            alone = not action.required
             below = [_command((*words, name), helps[name], one) for name, one in action.choices.items()]
         elif action.option_strings:
             options.append(_option(action))
         else:
             operands.append(_option(action))
-    return Command(words, about, tuple(options), tuple(operands), tuple(below))
+    return Command(words, about, tuple(options), tuple(operands), tuple(below), alone)
 
 
 def _option(action: argparse.Action) -> Option:
     takes_value = action.nargs != 0
     value = str(action.metavar or action.dest.upper()) if takes_value else ""
-    choices = tuple(str(choice) for choice in action.choices or ())
+    choices = tuple(str(choice) for choice in action.choices or getattr(action, "suggestions", ()))
     return Option(
         tuple(action.option_strings),
         "|".join(choices) if choices and not action.metavar else value,

@@ -255,7 +255,13 @@ def check_connection(connection: Any, known: int) -> None:  # noqa: ANN401 -- re
     So nothing is read, taken or written that this version does not understand, whichever part of a process connects
     first, and whenever: also a job's process, and also after Redis was away and came back with other data.
     """
-    connection.on_connect()
+    # Without the look whether it is healthy: where Redis asks for a password, redis-py would connect anew for that, and
+    # come here again, and so on without an end.
+    interval, connection.health_check_interval = connection.health_check_interval, 0
+    try:
+        connection.on_connect()
+    finally:
+        connection.health_check_interval = interval
     connection.send_command("MGET", KEY, UNFINISHED, check_health=False)
     raw, unfinished = connection.read_response()
     refuse_other(raw, unfinished, known)

@@ -29,6 +29,7 @@ class RedisRuleStats(InRedis):
     RULE, REPORT, OPEN = "mastowatch:rule:", "mastowatch:report:", "mastowatch:reports:open"
     # The rules that have hit, by when last: who knows no rules finds here which there are records of.
     KNOWN = "mastowatch:rules:hit"
+    NOTHING = "mastowatch:rule::nothing"  # never there
 
     # KEYS: report, open. ARGV: report id, when to look, prefix of rules, time to live of a report and of a rule, most
     # that are open, account, rules, when it was filed, a post or "", measures in force before or "".
@@ -127,13 +128,14 @@ class RedisRuleStats(InRedis):
 
     @ours
     def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
-        """See the port. PFCOUNT notes the number in a key asked about alone; of two, though the same, it only reads."""
+        """See the port."""
         ids = list(rule_ids)
         with self._redis.pipeline(transaction=False) as pipe:
             for rule_id in ids:
                 pipe.hgetall(f"{self.RULE}{rule_id}")
-                pipe.pfcount(*[f"{self.RULE}{rule_id}:hits"] * 2)
-                pipe.pfcount(*[f"{self.RULE}{rule_id}:shadow_hits"] * 2)
+                # Of one key alone, PFCOUNT writes what it has counted into the key.
+                pipe.pfcount(f"{self.RULE}{rule_id}:hits", self.NOTHING)
+                pipe.pfcount(f"{self.RULE}{rule_id}:shadow_hits", self.NOTHING)
             found = pipe.execute()
         rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
         return {rule_id: rule_record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}

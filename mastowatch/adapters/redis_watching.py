@@ -95,8 +95,8 @@ class RedisWatching(InRedis):
         with self._redis.pipeline(transaction=False) as pipe:
             for rule_id in known:
                 pipe.hgetall(f"{prefix}{rule_id}")
-                pipe.pfcount(*[f"{prefix}{rule_id}:hits"] * 2)  # twice, or it would write: see RedisRuleStats.read
-                pipe.pfcount(*[f"{prefix}{rule_id}:shadow_hits"] * 2)
+                pipe.pfcount(f"{prefix}{rule_id}:hits", RedisRuleStats.NOTHING)  # or it would write
+                pipe.pfcount(f"{prefix}{rule_id}:shadow_hits", RedisRuleStats.NOTHING)
             for scope in scopes:
                 pipe.zcard(f"mastowatch:held:{scope}")
             found = _answers(pipe)

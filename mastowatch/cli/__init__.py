@@ -12,10 +12,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from mastowatch import __version__, journal
-from mastowatch.errors import ConfigError, MastoWatchError
+from mastowatch.cli.cases_parser import add_cases
+from mastowatch.cli.jobs_parser import add_jobs
+from mastowatch.cli.parsing import Parser as _Parser
+from mastowatch.cli.parsing import add as _add
+from mastowatch.cli.parsing import later
+from mastowatch.errors import MastoWatchError
 
 if TYPE_CHECKING:
     from mastowatch.config import Loaded, Sources
@@ -69,16 +74,6 @@ def _sources(arguments: argparse.Namespace) -> Sources:
     return Sources(dict(os.environ), file, overrides, instance)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in the journal what is wrong with an argument in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with what is wrong."""
-        if journal.is_stderr():
-            raise ConfigError(f"command line: {message}")
-        super().error(message)
-
-
 def _parser() -> argparse.ArgumentParser:
     # --config may stand before the command or behind it, where people write it too.
     config = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -108,7 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     one = _add(commands, "panic", "stop all work at once, or go on", [config])
     about = "on: no job does anything from now on; off: work goes on; status: which it is"
     one.add_argument("action", choices=("on", "off", "status"), help=about)
-    one.set_defaults(run=_panic)
+    one.set_defaults(run=later("panic"))
+    one = _add(commands, "dry-run", "rehearse reports from now on, or file them again", [config])
+    about = "on: nothing is filed from now on; off: as DRY_RUN in the settings says; status: which it is"
+    one.add_argument("action", choices=("on", "off", "status"), help=about)
+    one.set_defaults(run=later("dry_run"))
+    add_cases(commands, config)
+    add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
     _add_migrate(_add(commands, "migrate", "move from another job system", []), [config])
     about = "say who may sign in to the dashboard"
@@ -121,15 +122,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--force", action="store_true", help=about)
     one.set_defaults(run=_forget)
     return parser
-
-
-def _add(
-    actions: argparse._SubParsersAction[Any], name: str, about: str, parents: list[_Parser]
-) -> argparse.ArgumentParser:
-    """Add a command that says in its own help, too, what it is for."""
-    description = f"{about[:1].upper()}{about[1:]}."
-    one: argparse.ArgumentParser = actions.add_parser(name, help=about, description=description, parents=parents)
-    return one
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
@@ -309,12 +301,6 @@ def _rules_arm(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import rules_arm
 
     return rules_arm.run(_load(sources), arguments)
-
-
-def _panic(sources: Sources, arguments: argparse.Namespace) -> int:
-    from mastowatch.cli import panic
-
-    return panic.run(_load(sources), arguments)
 
 
 def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping
 
+from mastowatch.cli.records import connect
 from mastowatch.config import Loaded
 from mastowatch.config.loading import masked
 from mastowatch.errors import StoreUnavailable
-from mastowatch.jobs.context import connect, forgetting
+from mastowatch.jobs.context import forgetting
 
 EXIT_NO = 1
 _QUESTION = "Delete them? Accounts that were reported may then be reported once more. [y/N] "

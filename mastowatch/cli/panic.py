@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 
+from mastowatch.cli.records import answer, change
 from mastowatch.config import Loaded
-from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.jobs.actions import Actions
-from mastowatch.jobs.context import connect, ensure_layout, view
-from mastowatch.logs import set_up
+from mastowatch.jobs.context import View
+
+_AWAY = "while Redis is away nothing runs"
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Switch it, or say how it stands; 1 if Redis can't be reached, which stops all work as well."""
-    # What it does is printed for a person, and in the audit; the event is for the API's journal.
-    set_up("error")
-    redis = connect(loaded)
-    where = view(loaded, redis)
-    try:
-        if arguments.action != "status":
-            with ensure_layout(redis):
-                by = f"{getpass.getuser()} on the command line"
-                Actions(where, by).set_panic_stop(on=arguments.action == "on")
-        print(f"panic stop: {where.switches.describe_panic_stop()}")
-    except LayoutUnready as error:
-        print(f"mastowatch: {error}", file=sys.stderr)
-        return 1
-    except StoreUnavailable as error:
-        print(f"mastowatch: {error}; while Redis is away nothing runs", file=sys.stderr)
-        return 1
+    if arguments.action == "status":
+        return answer(loaded, _tell, away=_AWAY)
+
+    def act(view: View, actions: Actions) -> int:
+        actions.set_panic_stop(on=arguments.action == "on")
+        return _tell(view)
+
+    return change(loaded, act, away=_AWAY)
+
+
+def _tell(view: View) -> int:
+    print(f"panic stop: {view.switches.describe_panic_stop()}")
+    if view.settings.panic_stop:
+        print("PANIC_STOP is true in the settings, so all work is stopped whatever the switch says")
     return 0

@@ -48,6 +48,8 @@ def told(
         good["content"] = _as_json(example)
     if headers:
         good["headers"] = dict(headers)
+    if headers is LOCATION:
+        good["links"] = {"job": {"operationId": "get_job", "parameters": {"job_id": "$response.body#/id"}}}
     return {
         "summary": summary,
         "operation_id": operation_id,

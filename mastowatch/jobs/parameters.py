@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from mastowatch.config.settings import QUEUES
 from mastowatch.jobs.listing import LIMIT_MAX, STATUSES, JobFilter
+from mastowatch.jobs.records import ERROR_MAX
 from mastowatch.jobs.refusals import BadParameter
 
 TEXT_MAX = 200
@@ -131,11 +132,21 @@ def which(
             examples=["109302"],
         ),
     ] = None,
+    failure: Annotated[
+        str | None,
+        Query(
+            max_length=2 * ERROR_MAX,
+            min_length=1,
+            description="A group of `GET /jobs/failures`: its `error`, a colon and a space, and its `message`.",
+            examples=["mastowatch.errors.MastodonUnreachable: connection refused"],
+        ),
+    ] = None,
     since: Annotated[Moment, Query(description=f"From then on: {_WHEN}", examples=["2026-03-01T00:00:00Z"])] = None,
     until: Annotated[Moment, Query(description=f"Until then: {_WHEN}", examples=["2026-03-02T00:00:00Z"])] = None,
 ) -> JobFilter:
     """Return which jobs are meant."""
-    return JobFilter(queue, status, function, error, text, seconds("since", since), seconds("until", until))
+    first, last = seconds("since", since), seconds("until", until)
+    return JobFilter(queue, status, function, error, text, first, last, failure)
 
 
 Which = Annotated[JobFilter, Depends(which)]

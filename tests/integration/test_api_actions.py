@@ -102,6 +102,9 @@ def test_groups_failures_by_error(client: httpx.Client):
     (group,) = client.get("/jobs/failures?queue=default").json()["groups"]
     assert f"{group['error']}: {group['message']}" == ERROR
     assert (group["count"], group["functions"]) == (2, ["mastowatch.jobs.tasks.analyze_and_maybe_report"])
+    meant = ids(client, f"failure={group['error']}: {group['message']}")
+    assert meant == [analysis(one) for one in FAILED]
+    assert ids(client, f"failure={group['error']}") == []
     assert client.get("/jobs/failures?queue=high").json()["groups"] == []
     assert client.get("/jobs/failures?queue=hihg").status_code == 422
 

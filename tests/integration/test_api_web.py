@@ -201,10 +201,10 @@ def test_while_the_first_is_under_way_the_second_is_told_to_wait(client: httpx.C
 
 
 def test_of_many_at_once_one_is_done(view: View):
-    together = threading.Barrier(8)
+    together, app = threading.Barrier(8), create_api(view, KEY)
 
     def ask(_: int) -> int:
-        with client_of(create_api(view, KEY)) as client:
+        with client_of(app) as client:
             client.headers["X-API-Key"] = KEY
             together.wait(30)
             return trigger(client, "one").status_code

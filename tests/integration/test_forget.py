@@ -32,6 +32,7 @@ from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.config import Settings
 from mastowatch.config.settings import QUEUES
+from mastowatch.jobs import remembered
 from mastowatch.jobs.context import ensure_layout
 from mastowatch.jobs.queues import TASKS, Jobs
 from mastowatch.jobs.scheduler import get_scheduler
@@ -169,6 +170,7 @@ def fill_stores(redis: Redis) -> None:
     RedisRecentPosts(redis).remember(Account("1", "a", "a", None, "", "", "", born), [Status("5", "1", born)], NOW)
     RedisRuleStats(redis).hits("1", {"casino": False, "new": True}, NOW)
     RedisRuleStats(redis).filed(OpenReport("9", "1", ("casino",), NOW), NOW)
+    remembered.begin(redis, "a key", "a request")
     with ensure_layout(redis):
         redis.hset("mastowatch:layout:past:2", "about", "x")
     redis.set("mastowatch:of-a-later-version", "x")

@@ -55,3 +55,18 @@ def test_values_of_options_and_operands_are_files_or_choices(script):
 
 def test_options_before_the_command_do_not_hide_it(script):
     assert "check" in completed(script, "mastowatch", "--config", "x.env", "config", "")
+
+
+def test_statuses_queues_and_tasks_are_offered(script):
+    assert completed(script, "mastowatch", "jobs", "list", "--status", "f") == ["failed", "finished"]
+    assert completed(script, "mastowatch", "jobs", "list", "--queue", "") == ["high", "default", "low"]
+    assert completed(script, "mastowatch", "jobs", "pause", "") == ["high", "default", "low"]
+    assert completed(script, "mastowatch", "jobs", "trigger", "an") == ["analyze_and_maybe_report", "annotate_report"]
+    assert completed(script, "mastowatch", "jobs", "recurring", "pa") == ["pause"]
+    assert completed(script, "mastowatch", "jobs", "recurring", "pause", "send") == ["send_alerts"]
+    assert completed(script, "mastowatch", "jobs", "bulk", "") == ["cancel", "requeue", "delete", "run"]
+
+
+def test_an_id_is_no_file(script):
+    assert completed(script, "mastowatch", "jobs", "show", "") == []
+    assert "FILES" in completed(script, "mastowatch", "rules", "try", "")

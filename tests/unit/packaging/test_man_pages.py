@@ -54,3 +54,10 @@ def test_what_an_admin_has_beside_the_settings_is_told():
 def test_a_line_that_looks_like_a_macro_is_none():
     assert man_pages._escape(".TH is text") == r"\&.TH is text"
     assert man_pages._escape("a\\b `c-d`") == r"a\eb \fBc\-d\fR"
+
+
+def test_a_command_that_may_stand_without_an_action_has_a_synopsis_of_its_own():
+    page = plain(PAGES["mastowatch-jobs.1"])
+    assert "mastowatch jobs recurring [--config FILE] [--json]\n" in page
+    assert "mastowatch jobs recurring interval [--config FILE] TASK TIME|settings" in page
+    assert "mastowatch jobs worker COMMAND" not in page

@@ -1,0 +1,55 @@
+"""``mastowatch jobs workers`` and ``jobs worker stop NAME``."""
+
+from __future__ import annotations
+
+import argparse
+
+from mastowatch.cli.records import answer, change
+from mastowatch.cli.tables import ago, print_json, print_table, span
+from mastowatch.config import Loaded
+from mastowatch.jobs.actions import Actions
+from mastowatch.jobs.context import View
+from mastowatch.jobs.workforce import WorkerRow, read_workers
+
+_HEADS = ("worker", "state", "queues", "job", "heartbeat", "up since", "finished", "failed", "worked")
+
+
+def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    """Print a line a worker."""
+    return answer(loaded, lambda view: _list(view, arguments))
+
+
+def stop(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    """Have it finish the job at hand and end."""
+    return change(loaded, lambda _, actions: _stop(actions, arguments.name))
+
+
+def _stop(actions: Actions, name: str) -> int:
+    actions.stop_worker(name)
+    print(f"{name}: finishes the job at hand and ends; its unit stays stopped until it is started")
+    return 0
+
+
+def _list(view: View, arguments: argparse.Namespace) -> int:
+    rows = read_workers(view.redis)
+    if arguments.json:
+        print_json({"workers": rows})
+    elif rows:
+        print_table(_HEADS, [_row(one, view.clock()) for one in rows], right=("finished", "failed", "worked"))
+    else:
+        print("No worker is registered; start one: systemctl start mastowatch-worker@1")
+    return 0
+
+
+def _row(one: WorkerRow, now: float) -> tuple[str, ...]:
+    return (
+        one.name,
+        one.state,
+        ",".join(one.queues),
+        one.current_job_id or "",
+        ago(one.last_heartbeat, now),
+        ago(one.started_at, now),
+        str(one.finished),
+        str(one.failed),
+        span(one.working_s),
+    )
