@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from urllib.parse import quote
 
 import httpx
@@ -65,17 +66,21 @@ def client(view: View) -> Iterator[httpx.Client]:
         yield client
 
 
-def posts(view: View) -> list[str]:
+@cache
+def routes() -> tuple[APIRoute, ...]:
+    app = create_dashboard(view_of(Redis()))  # which is never asked anything
+    return tuple(route for route in app.routes if isinstance(route, APIRoute))
+
+
+def posts() -> list[str]:
     """Return the path of each route that takes a form, with names filled in."""
-    app = create_dashboard(view, access_for_tests(view))
-    routes = [route for route in app.routes if isinstance(route, APIRoute)]
-    assert all(route.methods <= {"GET", "HEAD", "POST"} for route in routes)
-    return [re.sub(r"\{[^}]*\}", NONE_SUCH, route.path) for route in routes if "POST" in route.methods]
+    assert all(route.methods <= {"GET", "HEAD", "POST"} for route in routes())
+    return [re.sub(r"\{[^}]*\}", NONE_SUCH, route.path) for route in routes() if "POST" in route.methods]
 
 
-def changes(view: View) -> set[str]:
+def changes() -> set[str]:
     """Return those that change something which is not the own session."""
-    return set(posts(view)) - OF_THE_SIGN_IN - ASKING
+    return set(posts()) - OF_THE_SIGN_IN - ASKING
 
 
 def csrf_of(client: httpx.Client, path: str = "/") -> str:
@@ -109,7 +114,7 @@ def test_a_form_that_no_page_of_ours_has_sent_changes_nothing(view: View, client
     sign_in(client, view, "switch")
     data = {"csrf": csrf_of(client) if token else "guessed"}
     before = snapshot(view.redis)
-    for path in posts(view):
+    for path in posts():
         answer = client.post(path, data=data, headers=headers)
         assert answer.status_code == 403 or (headers == FROM_HERE and path in ASKING), path
         assert "mastowatch" not in answer.cookies
@@ -123,7 +128,7 @@ def test_the_token_of_another_session_is_of_no_use(view: View, client: httpx.Cli
     client.cookies.clear()
     sign_in(client, view, "switch")
     before = snapshot(view.redis)
-    for path in set(posts(view)) - ASKING:
+    for path in set(posts()) - ASKING:
         assert client.post(path, data={"csrf": of_another}, headers=FROM_HERE).status_code == 403, path
     assert not wrote(view.redis, before)
 
@@ -132,11 +137,11 @@ def test_every_change_needs_somebody_with_a_role(view: View, client: httpx.Clien
     before = snapshot(view.redis)
     for path in ASKING:
         assert client.post(path, headers=FROM_HERE).status_code == 401, path
-    for path in changes(view):
+    for path in changes():
         assert client.post(path, headers=FROM_HERE).status_code == 401, path
     sign_in(client, view, "read")
     token = csrf_of(client)
-    for path in changes(view):
+    for path in changes():
         answer = client.post(path, data={"csrf": token}, headers=FROM_HERE)
         assert answer.status_code == 403, path
         assert "This needs the role" in answer.text, path
@@ -157,7 +162,7 @@ def test_no_route_takes_a_form_without_the_check_of_access(view: View, monkeypat
     with client_of(create_dashboard(view, access), HERE) as client:
         sign_in(client, view, "switch")
         token = csrf_of(client)
-        for path in changes(view):
+        for path in changes():
             checked.clear()
             client.post(path, data={"csrf": token}, headers=FROM_HERE)
             assert checked == [path]
@@ -165,11 +170,10 @@ def test_no_route_takes_a_form_without_the_check_of_access(view: View, monkeypat
 
 def test_a_get_of_what_changes_something_is_refused_and_changes_nothing(view: View, client: httpx.Client):
     sign_in(client, view, "switch")
-    app = create_dashboard(view, access_for_tests(view))
-    gets = {route.path for route in app.routes if isinstance(route, APIRoute) and "GET" in route.methods}
+    gets = {route.path for route in routes() if "GET" in route.methods}
     shown = [re.sub(r"\{[^}]*\}", NONE_SUCH, path) for path in gets]
     before = snapshot(view.redis)
-    for path in posts(view):
+    for path in posts():
         if path not in shown:
             assert client.get(path).status_code in (404, 405, 422), path
     for path in shown:
@@ -183,7 +187,7 @@ def test_only_a_plain_form_is_read(view: View, client: httpx.Client, kind: str):
     sign_in(client, view, "switch")
     token = csrf_of(client)
     headers = {**FROM_HERE, "Content-Type": kind}
-    for path in posts(view):
+    for path in posts():
         assert client.post(path, content=f"csrf={token}", headers=headers).status_code == 415, path
 
 
@@ -191,7 +195,7 @@ def test_a_huge_form_is_refused_before_it_is_read_whole(view: View, client: http
     sign_in(client, view, "switch")
     token = csrf_of(client)
     for data in ({"csrf": token, "x": "y" * 70_000}, {"csrf": token, **{f"x{n}": "y" for n in range(600)}}):
-        for path in posts(view):
+        for path in posts():
             assert client.post(path, data=data, headers=FROM_HERE).status_code in (413, 415), path
 
 
@@ -225,13 +229,15 @@ def forged(view: View) -> Iterator[str]:
     yield f"{base64.urlsafe_b64encode(json.dumps({'alg': 'none'}).encode()).decode()}.{altered}."
     # The right key, and everything else wrong: algorithm, purpose, kind of serializer, key derivation.
     strong = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-    made = _payload()
+    access = access_for_tests(view)
+    made = _payload(m=access.passwords.mark_of("sam"))
+    right = seals.Seal(KEY, "session", time.time).close(made[1])
+    assert access.sessions.read(right).name == "sam", "what is wrong with the others is what they are named for"
     yield URLSafeSerializer(KEY, salt="mastowatch session").dumps(made)
     yield URLSafeSerializer(KEY, salt="mastowatch said", signer_kwargs=strong).dumps(made)
     yield URLSafeTimedSerializer(KEY, salt="mastowatch session", signer_kwargs=strong).dumps(made)
     yield URLSafeSerializer(KEY, signer_kwargs=strong).dumps(made)
     yield URLSafeSerializer(b"", salt="mastowatch session", signer_kwargs=strong).dumps(made)
-    access = access_for_tests(view)
     yield access._said.close({"text": "sam"})
     # The right signature over a session that rests on nothing that is there.
     own = seals.Seal(KEY, "session", time.time)
@@ -497,7 +503,7 @@ def test_without_a_sign_in_everybody_looks_and_nobody_changes(view: View):
     before = snapshot(view.redis)
     with client_of(create_dashboard(view), HERE) as client:
         assert client.get("/").status_code == 200
-        for path in changes(view):
+        for path in changes():
             answer = client.post(path, headers=FROM_HERE)
             assert answer.status_code == 403, path
             assert "mastowatch sign-in" in answer.text
@@ -513,7 +519,7 @@ def test_where_it_is_read_only_nobody_changes_anything(redis: Redis):
         sign_in(client, view, "switch")
         token = csrf_of(client)
         before = snapshot(redis)
-        for path in changes(view):
+        for path in changes():
             answer = client.post(path, data={"csrf": token}, headers=FROM_HERE)
             assert answer.status_code == 403, path
             assert "read-only" in answer.text
