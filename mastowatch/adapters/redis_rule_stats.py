@@ -26,6 +26,7 @@ class RedisRuleStats(InRedis):
     """
 
     RULE, REPORT, OPEN = "mastowatch:rule:", "mastowatch:report:", "mastowatch:reports:open"
+    NOTHING = "mastowatch:rule::nothing"  # never there
 
     # KEYS: report, open. ARGV: report id, when to look, prefix of rules, time to live of a report and of a rule, most
     # that are open, account, rules, when it was filed, a post or "", measures in force before or "".
@@ -124,8 +125,9 @@ class RedisRuleStats(InRedis):
         with self._redis.pipeline(transaction=False) as pipe:
             for rule_id in ids:
                 pipe.hgetall(f"{self.RULE}{rule_id}")
-                pipe.pfcount(f"{self.RULE}{rule_id}:hits")
-                pipe.pfcount(f"{self.RULE}{rule_id}:shadow_hits")
+                # Of one key alone, PFCOUNT writes what it has counted into the key.
+                pipe.pfcount(f"{self.RULE}{rule_id}:hits", self.NOTHING)
+                pipe.pfcount(f"{self.RULE}{rule_id}:shadow_hits", self.NOTHING)
             found = pipe.execute()
         rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
         return {rule_id: _record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}

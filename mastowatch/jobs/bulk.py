@@ -19,10 +19,11 @@ BulkAction = Literal["cancel", "requeue", "delete", "run"]
 DONE = {"cancel": "canceled", "requeue": "queued again", "delete": "deleted", "run": "run now"}
 # What one call does at most, and how long it goes on beginning more.
 JOBS_MAX, SECONDS_MAX = 10_000, 2.0
+FIND_S = 0.7  # of these for finding what is then changed
 # Looked through for it, in all and at once.
 SCAN_MAX, SCAN_PART = 50_000, 2_000
 # Jobs changed in one step, which holds Redis up: for a few ms, also where each has to be found in a long queue.
-_PART, EMPTY_PART = 100, 500
+_PART, EMPTY_PART = 100, 200
 
 
 class BulkResult(BaseModel):
@@ -53,17 +54,23 @@ def run(
 
     A job that moved meanwhile is skipped. ``clock`` gives epoch seconds.
     """
-    until = time.monotonic() + SECONDS_MAX
-    ids, next_cursor, scanned = _found(redis, where, clock(), cursor, until)
+    began = time.monotonic()
+    until = began + SECONDS_MAX
+    # To count is cheaper than to do.
+    at_most, find_until = (SCAN_MAX, until) if dry_run else (JOBS_MAX, began + FIND_S)
+    ids, next_cursor, scanned = _found(redis, where, clock(), cursor, find_until, at_most)
     done = changed = 0
-    while not dry_run and done < len(ids) and (done == 0 or time.monotonic() < until):
+    # Past its time it goes on until something is changed: else the next request would try the same ones.
+    while not dry_run and done < len(ids) and (changed == 0 or time.monotonic() < until):
         part = ids[done : done + _PART]
         changed += _change(redis, action, part, clock(), keep_s=keep_s)
         done += len(part)
     reached = len(ids) if dry_run else done
     left = next_cursor is not None or reached < len(ids)
     # What was changed has left its list, and all behind it has moved up: the next look begins where this one began.
-    again = cursor if changed or reached < len(ids) else next_cursor
+    # Only what waited already and was brought to the front still stands there.
+    stays = action == "run" and where.status != "scheduled"
+    again = cursor if changed and not stays else next_cursor
     return BulkResult(
         action=action,
         matched=len(ids),
@@ -76,7 +83,7 @@ def run(
 
 
 def _found(
-    redis: Redis, where: JobFilter, now: float, cursor: str | None, until: float
+    redis: Redis, where: JobFilter, now: float, cursor: str | None, until: float, at_most: int
 ) -> tuple[list[str], str | None, int]:
     """Return the ids of jobs that match, where more may be, and how many entries were looked through."""
     ids: dict[str, None] = {}
@@ -85,7 +92,7 @@ def _found(
         found, cursor, looked = matching_ids(redis, now, where, cursor=cursor, scan_max=SCAN_PART)
         ids.update(dict.fromkeys(found))
         scanned += looked
-        if cursor is None or len(ids) >= JOBS_MAX or scanned >= SCAN_MAX or time.monotonic() >= until:
+        if cursor is None or len(ids) >= at_most or scanned >= SCAN_MAX or time.monotonic() >= until:
             return list(ids), cursor, scanned
 
 

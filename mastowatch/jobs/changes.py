@@ -28,9 +28,8 @@ local function of_queue(kind, origin) return 'rq:' .. kind .. ':' .. origin end
 
 -- Its status and its queue; no status for what is no job.
 local function known(id, ...)
-  if redis.call('TYPE', 'rq:job:' .. id).ok ~= 'hash' then return {} end
-  local found = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', ...)
-  return found[2] and found or {}
+  local found = redis.pcall('HMGET', 'rq:job:' .. id, 'status', 'origin', ...)
+  return not found.err and found[2] and found or {}
 end
 
 local function limiter(id)
@@ -106,10 +105,11 @@ local function forget_runs(id, origin)
   end
 end
 
-local function delete(id)
+local function delete(id, only_failed)
   local found = known(id, 'followup', 'run', 'rate_limit_key', 'group_id')
   local status, origin, job = found[1] or '', found[2], 'rq:job:' .. id
   if not origin then return 'unknown' end
+  if only_failed and status ~= 'failed' and status ~= 'stopped' then return status end
   if redis.call('ZSCORE', PLANNED, id) then return 'recurs' end
   if (status == 'started' or found[4]) and runs(id) then return 'started' end
   if found[3] then return 'followed' end
@@ -173,12 +173,11 @@ _EMPTY = (
     + """
 local looked, gone = 0, 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[5], ARGV[5] + ARGV[6] - 1)) do
+  local said = delete(id, true)
   looked = looked + 1
-  local status = known(id)[1]
-  if status == 'failed' or status == 'stopped' then
-    if delete(id) == 'done' then gone = gone + 1 end
-  else
-    redis.call('ZREM', KEYS[1], id)  -- its record has run out, or it waits again
+  if said ~= 'recurs' and said ~= 'followed' and said ~= 'started' then
+    -- Gone; or what stands here is not true: its record has run out, or it waits again.
+    if said ~= 'done' then redis.call('ZREM', KEYS[1], id) end
     gone = gone + 1
   end
 end

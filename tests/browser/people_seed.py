@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mastowatch.jobs.actions import Actions
@@ -36,11 +37,11 @@ def seed_people(view: View) -> None:
 def _stats(view: View, now: float) -> None:
     """Let rules have hit, and moderators have decided, for a week."""
     figures = {
-        "casino-words": (210, 12, 40, 3),
+        "casino-words": (110, 12, 40, 3),
         "crypto-link-spam": (96, 0, 31, 1),
         "mention-wave": (48, 60, 9, 11),
-        "repeated-text": (31, 140, 0, 0),
-        "reply-spam": (0, 77, 0, 0),
+        "repeated-text": (31, 70, 0, 0),
+        "reply-spam": (0, 37, 0, 0),
         "phishing-bio": (12, 0, 6, 0),
     }
     number = 0
@@ -75,10 +76,13 @@ def _grown(view: View, now: float) -> None:
     )  # fmt: skip
     view.rule_stats.filed(OpenReport("2210", GROWN_ID, ("casino-words", "link-farming"), now - 86_000), now + 600)
     view.measures.plan(AccountAction(GROWN_ID, "silence", "casino-words", "2210", "done", now - 85_000, now + 500_000))
-    view.audit.add(AuditEntry(now - 86_000, "judged", "filed", "the score reached the threshold", GROWN_ID,
-                              "lucky.spin@casino.example", "report", 7.25, rules={"casino-words": 3.25}, report_id="2210"))  # fmt: skip
-    view.audit.add(AuditEntry(now - 85_990, "enforced", "silence", "for 7 days, as casino-words asks", GROWN_ID,
-                              "lucky.spin@casino.example", rules={"casino-words": 3.25}, report_id="2210"))  # fmt: skip
+    acct, weights = "lucky.spin@casino.example", {"casino-words": 3.25}
+    filed = AuditEntry(
+        now - 86_000, "judged", "filed", "the score reached the threshold", GROWN_ID, acct, "report", 7.25
+    )
+    view.audit.add(replace(filed, rules=weights, report_id="2210"))
+    taken = AuditEntry(now - 85_990, "enforced", "silence", "for 7 days, as casino-words asks", GROWN_ID, acct)
+    view.audit.add(replace(taken, rules=weights, report_id="2210"))
 
 
 def _hostile(view: View, now: float) -> None:

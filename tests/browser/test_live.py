@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -125,3 +126,12 @@ def test_says_when_redis_goes_and_when_it_is_back(browser: Browser, mortal: Redi
         fail_job(redis, "analyze_and_maybe_report-7")
         failed(page, 17)
     assert one.wrong == []
+
+
+def test_a_page_whose_session_is_over_leads_to_the_sign_in(open_page, redis):
+    open_page.allow(401)
+    page = open_page("/", role="read")
+    failed(page, 16)
+    page.context.clear_cookies()
+    fail_job(redis, "analyze_and_maybe_report-7")
+    expect(page).to_have_url(re.compile(r"/sign-in"))

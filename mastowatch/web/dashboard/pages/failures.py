@@ -16,8 +16,8 @@ from mastowatch.web.dashboard.site import Site
 _COLUMNS = (
     ("Jobs", "num"),
     ("Error", ""),
-    ("Functions", "wide"),
-    ("Queues", "wide"),
+    ("Functions", "roomy"),
+    ("Queues", "roomy"),
     ("First", "mid"),
     ("Last", ""),
 )

@@ -142,7 +142,7 @@ def _add_trying(app: FastAPI, site: Site) -> None:
     @app.get("/try", response_class=HTMLResponse)
     def form(request: Request, account: Annotated[str, Query(max_length=300)] = "") -> HTMLResponse:
         """Show the form, and with an account what the rules make of it."""
-        return _answer(site, request, {"account": account} if account else {}, Told())
+        return _answer(site, request, {"account": account}, Told(), asked=bool(account))
 
     async def sent(request: Request) -> Mapping[str, str]:
         # Nothing is changed and nothing kept, so nobody needs to be signed in; only other sites' pages are refused.
@@ -159,17 +159,12 @@ def _add_trying(app: FastAPI, site: Site) -> None:
         return _answer(site, request, given, told)
 
 
-def _answer(site: Site, request: Request, given: Mapping[str, str], told: Told) -> HTMLResponse:
+def _answer(site: Site, request: Request, given: Mapping[str, str], told: Told, *, asked: bool = True) -> HTMLResponse:
     who = given.get("account", "").strip()
+    if not asked:
+        return _form(site, request, given)
     if not who and not told.text and not told.bio and not told.name:
-        asked = bool(given)
-        return _form(
-            site,
-            request,
-            given,
-            problem="Give a text, an account, or both." if asked else "",
-            status=422 if asked else 200,
-        )
+        return _form(site, request, given, problem="Give a text, an account, or both.", status=422)
     try:
         tried = try_account(site.view, who, told) if who else try_text(site.view, told)
     except RulesUnusable:

@@ -69,6 +69,12 @@
 
   document.addEventListener("htmx:beforeSwap", event => {
     if (event.detail.target.id !== "live") return;
+    if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes('id="live"')) {
+      // Another page has come in its place: the sign-in, as the session is over.
+      event.detail.shouldSwap = false;
+      location.reload();
+      return;
+    }
     if (!on || busy()) {
       // Somebody has begun something while the answer was on its way.
       event.detail.shouldSwap = false;
@@ -113,6 +119,13 @@
 
   htmx.createEventSource = url => {
     source = new EventSource(url);
+    if (!on || document.hidden) {
+      // The extension tries again by itself, also when nobody wants it any more.
+      const unwanted = source;
+      source = null;
+      unwanted.close();
+      return unwanted;
+    }
     source.addEventListener("open", () => {
       clearTimeout(silent);
       silent = 0;
@@ -122,7 +135,7 @@
       opened = true;
     });
     source.addEventListener("error", () => {
-      if (!silent && on) silent = setTimeout(() => say("The dashboard does not answer. Trying again.", 0), SILENT_MS);
+      if (!silent && on) silent = setTimeout(() => say("This page no longer hears from the dashboard. It tries again; load it anew if that lasts.", 0), SILENT_MS);
     });
     source.addEventListener("changed", refetch);
     source.addEventListener("gone", () => {
