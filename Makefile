@@ -56,4 +56,4 @@ lock: $(STAMP) ## pin and hash the newest allowed versions
 	$(UV_LOCK) pyproject.toml --group dev -o packaging/locks/dev.txt
 
 clean: ## the virtual environment and what builds leave
-	rm -rf $(VENV) .venv-bench build dist .coverage htmlcov
+	rm -rf $(VENV) .venv-bench .venv-bench-dashboard build dist .coverage htmlcov

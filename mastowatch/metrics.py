@@ -36,8 +36,31 @@ WEBHOOKS_IDLE = "webhooks_without_work"
 WEBHOOKS_BAD = "webhooks_not_understood"
 WEBHOOKS_REFUSED = "webhooks_refused"
 WEBHOOKS_PUT_OFF = "webhooks_put_off"
+REQUESTS_PAGED = "requests_paged"
+# What the names below are made of.
+WEBHOOK_EVENTS = (
+    "account.approved",
+    "account.created",
+    "account.updated",
+    "report.created",
+    "report.updated",
+    "status.created",
+    "status.updated",
+)
+PURPOSES = ("sweep", "timeline", "poll", "judge", "webhook", "report")
+ORIGINS = ("local", "remote")
 
 
 def webhook_event(name: str) -> str:
     """Return the counter of an event: ``webhook_status_created``."""
     return f"webhook_{name.replace('.', '_')}"
+
+
+def requests_for(purpose: str) -> str:
+    """Return the counter of requests to Mastodon for a purpose: ``requests_judge``."""
+    return f"requests_{purpose}"
+
+
+def sweeps_of(origin: str) -> str:
+    """Return the counter of sweeps that have come round: ``sweeps_local``."""
+    return f"sweeps_{origin}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,3 +45,10 @@ def redis(redis_server: str) -> Iterator[Redis]:
         client.flushdb()
         yield client
         end_all()
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Return the path of Prometheus' own tool, fetched where it is not installed."""
+    program = Path(__file__).parents[1] / "packaging" / "fetch-promtool"
+    return subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout.strip()

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.redis_server import free_port
 
 ROOT = Path(__file__).parents[2]
-VENV = ROOT / ".venv-bench"
+VENV = ROOT / ".venv-bench-dashboard"
 RQ_DASHBOARD = "rq-dashboard==0.9.0"
 KEY = "key-of-the-benchmark"
 START_S = 60

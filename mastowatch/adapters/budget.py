@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 
+from mastowatch import metrics
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
 from mastowatch.ports.mastodon import Purpose
+from mastowatch.ports.types import FamilyUse
 
 # How much of a family each kind of work may use up. The sweep can always wait for the next window; a poll, and a look
 # at the timeline, leave room for judging what they found; judging leaves room for what webhooks bring, so that this
@@ -69,6 +72,12 @@ end
 # Lengths of the server's windows.
 SHORT_S, LONG_S = 300, 900
 
+# How long Mastodon took to answer: a hash with a counter for each purpose and bucket (a bucket is named by its upper
+# bound in seconds), the sum of seconds a purpose, and a counter for each kind of answer.
+DURATIONS = "mastowatch:durations"
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ANSWERS = ("2xx", "3xx", "4xx", "429", "5xx", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -85,20 +94,10 @@ class Family:
         return f"mastowatch:budget:{self.name}:{number}", float((number + 1) * self.window_s)
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyUse:
-    """How much of a family is used up in the present window, which ends at ``resets_at`` (epoch seconds)."""
-
-    family: str
-    used: int
-    limit: int
-    resets_at: float
-
-
 class Budget:
     """Counts requests; ``clock`` gives epoch seconds."""
 
-    _BLOCK, _TALLY = "mastowatch:budget:blocked_until", "mastowatch:tally"
+    BLOCK, _TALLY = "mastowatch:budget:blocked_until", "mastowatch:tally"
 
     def __init__(
         self, redis: Redis, *, clock: Callable[[], float], per_5_min: int = 300, paged_per_15_min: int = 300
@@ -111,13 +110,15 @@ class Budget:
             Family("paging", paged_per_15_min, LONG_S, paged_only=True),
         )
         self._take = redis.register_script(_TAKE)
-        self._raise = redis.register_script(_RAISE)
+        self._purpose: Purpose = "judge"
+        self._unanswered = 0
 
     def take(self, purpose: Purpose, *, paged: bool) -> None:
         """Count one request, in one atomic step; raises BudgetExhausted with the time to try again."""
         now = self._clock()
-        keys = [self._BLOCK, self._TALLY]
-        args: list[str | float] = [now, f"requests_{purpose}", "requests_paged" if paged else ""]
+        self._purpose = purpose
+        keys = [self.BLOCK, self._TALLY]
+        args: list[str | float] = [now, metrics.requests_for(purpose), metrics.REQUESTS_PAGED if paged else ""]
         for family in self._concerned(paged=paged):
             key, ends = family.window(now)
             keys.append(key)
@@ -130,26 +131,43 @@ class Budget:
         if retry_at:
             raise BudgetExhausted(f"no requests left to {purpose} before {_clock_time(retry_at)}", retry_at)
 
-    def learn(self, headers: Mapping[str, str], *, paged: bool, status: int) -> None:
+    def learn(self, headers: Mapping[str, str], *, paged: bool, status: int, took_s: float | None = None) -> None:
         """Correct the counters by a response's headers; absent or odd headers are left alone.
 
+        ``took_s``: seconds from the request, the one taken last, to its answer; counted on the same way.
         Raises StoreUnavailable; the request itself has been answered by then.
         """
         now = self._clock()
         remaining, reset = _number(headers.get("X-RateLimit-Remaining")), _time(headers.get("X-RateLimit-Reset"))
-        with _ours():
+        with _ours(), self._redis.pipeline(transaction=False) as pipe:
             if status == 429:
-                self._block(now, reset, paged=paged)
+                self._block(pipe, now, reset, paged=paged)
             elif remaining is not None and (reset is None or reset > now):
                 limit = _number(headers.get("X-RateLimit-Limit"))
                 for family in self._described(limit, reset, now, paged=paged):
                     key, ends = family.window(now)
-                    self._raise(keys=[key], args=[max(0, family.limit - remaining), ends - now])
+                    _raise(pipe, key, max(0, family.limit - remaining), ends - now)
+            self._count(pipe, status, took_s)
+            pipe.execute()
+            self._unanswered = 0
+
+    def unanswered(self) -> None:
+        """Note that a request got no answer; it is counted with the next answer, as there is nothing to write now."""
+        self._unanswered += 1
+
+    def _count(self, pipe: Pipeline, status: int, took_s: float | None) -> None:
+        pipe.hincrby(DURATIONS, f"answer:{_kind(status)}", 1)
+        if self._unanswered:
+            pipe.hincrby(DURATIONS, "answer:none", self._unanswered)
+        if took_s is not None:
+            bucket = next((f"{bound:g}" for bound in BUCKETS if took_s <= bound), "+Inf")
+            pipe.hincrby(DURATIONS, f"{self._purpose}:{bucket}", 1)
+            pipe.hincrbyfloat(DURATIONS, f"{self._purpose}:sum", round(took_s, 6))
 
     def blocked_until(self) -> float:
         """Return until when a 429 forbids all requests (epoch seconds), or 0; raises StoreUnavailable."""
         with _ours():
-            return float(self._redis.get(self._BLOCK) or 0)
+            return float(self._redis.get(self.BLOCK) or 0)
 
     def read(self) -> list[FamilyUse]:
         """Return how the families stand; raises StoreUnavailable."""
@@ -165,11 +183,11 @@ class Budget:
     def _concerned(self, *, paged: bool) -> list[Family]:
         return [family for family in self.families if paged or not family.paged_only]
 
-    def _block(self, now: float, reset: float | None, *, paged: bool) -> None:
+    def _block(self, pipe: Pipeline, now: float, reset: float | None, *, paged: bool) -> None:
         until = max(family.window(now)[1] for family in self._concerned(paged=paged))
         if reset is not None and now < reset <= now + _FARTHEST_RESET_S:
             until = reset
-        self._raise(keys=[self._BLOCK], args=[until + _SLACK_S, until - now])
+        _raise(pipe, self.BLOCK, until + _SLACK_S, until - now)
 
     def _described(self, limit: int | None, reset: float | None, now: float, *, paged: bool) -> list[Family]:
         """Return the families that a response's headers may speak of; where it is not clear, all that fit."""
@@ -185,6 +203,15 @@ def _ours() -> Iterator[None]:
         yield
     except RedisError as error:
         raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
+
+
+def _raise(pipe: Pipeline, key: str, to: float, for_s: float) -> None:
+    # By its text: a registered script would ask first whether Redis knows it, one more way there and back.
+    pipe.eval(_RAISE, 1, key, to, for_s)
+
+
+def _kind(status: int) -> str:
+    return "429" if status == 429 else f"{status // 100}xx" if 200 <= status < 600 else "none"
 
 
 def _number(text: str | None) -> int | None:

@@ -38,8 +38,9 @@ local ENGINES_OWN = {
 }
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
-  lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches', switches = 'switches',
-  layout = 'layout', handed_on = 'posts handed on',
+  lock = 'locks', budget = 'request budget', tally = 'counters', history = 'history', switch = 'switches',
+  switches = 'switches', layout = 'layout', handed_on = 'posts handed on', durations = 'counters', stream = 'stream',
+  rules = 'rule stats', idempotency = 'answers',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
   session = 'ended sessions',
 }

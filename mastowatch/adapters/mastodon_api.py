@@ -284,6 +284,8 @@ class MastodonApi:
             problem: BaseException = MastodonRateLimited(f"{endpoint}: Mastodon answered 429", self._blocked_until())
         except mastodon.MastodonNetworkError as error:
             problem = _behind(endpoint, error.__context__ or error)
+            if isinstance(problem, Unanswered):
+                self._budget.unanswered()
         except ValueError as error:
             problem = Unanswered(f"{endpoint}: the answer is no JSON ({type(error).__name__})")
         # Raised out here, ours has no context: the foreign error holds whole responses.
@@ -294,7 +296,8 @@ class MastodonApi:
         del args, kwargs
         paged = bool(_PAGING & parse_qs(urlsplit(response.request.url or "").query).keys())
         with suppress(StoreUnavailable):  # what can't be written now is counted as full at the next request
-            self._budget.learn(response.headers, paged=paged, status=response.status_code)
+            took_s = response.elapsed.total_seconds()
+            self._budget.learn(response.headers, paged=paged, status=response.status_code, took_s=took_s)
         if response.is_redirect:
             # Following it would cost a second request, and make a GET of a POST.
             # Not a refusal: a proxy may do so for a while, and a refused report is never filed again.

@@ -258,6 +258,17 @@ def check_connection(connection: Any, known: int) -> None:  # noqa: ANN401 -- re
     connection.on_connect()
     connection.send_command("MGET", KEY, UNFINISHED, check_health=False)
     raw, unfinished = connection.read_response()
+    refuse_other(raw, unfinished, known)
+
+
+def check(redis: Redis, known: int) -> None:
+    """Raise LayoutRefused unless the keys have the layout ``known``, and RedisError where Redis is away."""
+    raw, unfinished = redis.mget(KEY, UNFINISHED)
+    refuse_other(raw, unfinished, known)
+
+
+def refuse_other(raw: Any, unfinished: Any, known: int) -> None:  # noqa: ANN401 -- redis-py gives bytes or str
+    """Raise LayoutRefused for any layout but ``known``, and while a migration is unfinished."""
     try:
         found = refuse_newer("1" if raw is None else _text(raw), known)
     except LayoutNewer as error:

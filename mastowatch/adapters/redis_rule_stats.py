@@ -16,6 +16,7 @@ RULE_TTL_S = 365 * 86_400
 # Longer than the claim on the account is kept: until then the report may be told of again.
 REPORT_TTL_S = 120 * 86_400
 OPEN_MAX = 10_000
+KNOWN_MAX = 1000
 
 
 class RedisRuleStats(InRedis):
@@ -26,7 +27,8 @@ class RedisRuleStats(InRedis):
     """
 
     RULE, REPORT, OPEN = "mastowatch:rule:", "mastowatch:report:", "mastowatch:reports:open"
-    NOTHING = "mastowatch:rule::nothing"  # never there
+    # The rules that have hit, by when last: who knows no rules finds here which there are records of.
+    KNOWN = "mastowatch:rules:hit"
 
     # KEYS: report, open. ARGV: report id, when to look, prefix of rules, time to live of a report and of a rule, most
     # that are open, account, rules, when it was filed, a post or "", measures in force before or "".
@@ -82,6 +84,11 @@ class RedisRuleStats(InRedis):
                 pipe.pfadd(counted, account_id)
                 pipe.expire(key, RULE_TTL_S)
                 pipe.expire(counted, RULE_TTL_S)
+            if shadow_by_rule:
+                pipe.zadd(self.KNOWN, dict.fromkeys(shadow_by_rule, now))
+                pipe.zremrangebyscore(self.KNOWN, "-inf", now - RULE_TTL_S)
+                pipe.zremrangebyrank(self.KNOWN, 0, -KNOWN_MAX - 1)
+                pipe.expire(self.KNOWN, RULE_TTL_S)
             pipe.execute()
 
     @ours
@@ -120,17 +127,16 @@ class RedisRuleStats(InRedis):
 
     @ours
     def read(self, rule_ids: Iterable[str]) -> Mapping[str, RuleRecord]:
-        """See the port."""
+        """See the port. PFCOUNT notes the number in a key asked about alone; of two, though the same, it only reads."""
         ids = list(rule_ids)
         with self._redis.pipeline(transaction=False) as pipe:
             for rule_id in ids:
                 pipe.hgetall(f"{self.RULE}{rule_id}")
-                # Of one key alone, PFCOUNT writes what it has counted into the key.
-                pipe.pfcount(f"{self.RULE}{rule_id}:hits", self.NOTHING)
-                pipe.pfcount(f"{self.RULE}{rule_id}:shadow_hits", self.NOTHING)
+                pipe.pfcount(*[f"{self.RULE}{rule_id}:hits"] * 2)
+                pipe.pfcount(*[f"{self.RULE}{rule_id}:shadow_hits"] * 2)
             found = pipe.execute()
         rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
-        return {rule_id: _record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}
+        return {rule_id: rule_record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}
 
     @ours
     def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
@@ -164,7 +170,8 @@ def _fate(report_id: str, outcome: Any, filed_at: Any, decided_at: Any, rules: A
     return Fate(report_id, text(outcome), float(filed_at), float(decided_at or 0), rule_ids)  # type: ignore[arg-type]
 
 
-def _record(rule_id: str, fields: Mapping[str, str], hits: int, shadow_hits: int) -> RuleRecord:
+def rule_record(rule_id: str, fields: Mapping[str, str], hits: int, shadow_hits: int) -> RuleRecord:
+    """Return a rule's record from its hash and the numbers of accounts that it hit."""
     return RuleRecord(
         rule_id=rule_id,
         hits=hits,

@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=_panic)
 
+    _add_migrate(_add(commands, "migrate", "move from another job system", []), [config])
     about = "say who may sign in to the dashboard"
     _add_sign_in(_add(commands, "sign-in", about, []), [config])
 
@@ -164,6 +165,27 @@ def _add_rules(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
     one = _add(actions, "arm", "let a rule that was dropped to shadow report again", parents)
     one.add_argument("rule", metavar="ID|all", help="a rule's id; all: every one, and all reporting if it is paused")
     one.set_defaults(run=_rules_arm)
+
+
+def _add_migrate(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
+    actions = group.add_subparsers(required=True, metavar="FROM")
+    one = _add(actions, "celery", "move what Celery left in its Redis to our queues", parents)
+    about = "Celery's Redis, like redis://localhost:6379/0, without a password"
+    one.add_argument("--broker", required=True, metavar="URL", help=about)
+    one.add_argument("--broker-password-file", type=Path, metavar="FILE", help="file with its password")
+    one.add_argument("--dry-run", action="store_true", help="tell what would be done, and change nothing")
+    about = "this queue alone (may be given again); all that Celery has, if not given"
+    one.add_argument("--queue", action="append", default=[], metavar="NAME", help=about)
+    one.add_argument("--prefix", default="", metavar="TEXT", help="Celery's global_keyprefix, if it has one")
+    about = "what a task of Celery's is here (may be given again)"
+    one.add_argument("--map", action="append", default=[], metavar="CELERY.NAME=TASK", help=about)
+    about = "file for what is not ours or can't be read; ./celery-left-over.jsonl if not given"
+    one.add_argument("--unknown", type=Path, default=Path("celery-left-over.jsonl"), metavar="FILE", help=about)
+    about = "do it though clients wait on Celery's database: they are others"
+    one.add_argument("--celery-is-stopped", action="store_true", help=about)
+    one.add_argument("--keep", action="store_true", help="keep the keys that Celery leaves behind")
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.set_defaults(run=_migrate_celery)
 
 
 def _add_sign_in(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
@@ -293,6 +315,12 @@ def _panic(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import panic
 
     return panic.run(_load(sources), arguments)
+
+
+def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import migrate_celery
+
+    return migrate_celery.run(_load(sources), arguments)
 
 
 def _forget(sources: Sources, arguments: argparse.Namespace) -> int:

@@ -41,6 +41,8 @@ from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
+from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
+from mastowatch.adapters.redis_watching import RedisWatching
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
@@ -90,6 +92,7 @@ class Context:
     posts: store.RecentPosts
     rule_stats: store.RuleStats
     handed_on: store.HandedOn
+    stream_notes: store.StreamNotes
     clock: Callable[[], float] = time.time
     bot: str = "bot"
     alerts: Alerts | None = None
@@ -223,6 +226,16 @@ def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None)
     return redis_layout.Layout(redis, kind, known=known, migrations=migrations, alive=alive)
 
 
+def check_layout(redis: Redis) -> None:
+    """Raise RedisError unless Redis answers and the keys have the layout that this version knows; writes nothing."""
+    redis_layout.check(redis, redis_layout.LAYOUT)
+
+
+def is_other_layout(error: Exception) -> bool:
+    """Tell whether Redis does answer, and its keys have a layout that this version does not know."""
+    return isinstance(error, redis_layout.LayoutRefused)
+
+
 @contextmanager
 def ensure_layout(redis: Redis, kind: str = "command") -> Iterator[None]:
     """Make sure, for the length of a block that writes, that the keys have the layout that this version knows.
@@ -325,6 +338,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         posts=_posts(settings, redis),
         rule_stats=RedisRuleStats(redis),
         handed_on=redis_handed_on.RedisHandedOn(redis),
+        stream_notes=RedisStreamNotes(redis),
         bot=hashlib.sha256(loaded.need_secret("access_token").encode()).hexdigest()[:12],
         alerts=alerts(loaded),
     )
@@ -421,6 +435,7 @@ class View:
     measures: store.AccountActions
     campaigns: store.Campaigns
     budget: Budget
+    watching: store.Watching
     ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -428,6 +443,7 @@ class View:
 
 def view(loaded: Loaded, redis: Redis) -> View:
     """Return the View of a process that shows; opens no connection."""
+    budget = _budget(loaded.settings, redis)
     return View(
         redis=redis,
         jobs=Jobs(redis, loaded.settings),
@@ -443,7 +459,8 @@ def view(loaded: Loaded, redis: Redis) -> View:
         rule_stats=RedisRuleStats(redis),
         measures=RedisAccountActions(redis),
         campaigns=redis_campaigns.RedisCampaigns(redis),
-        budget=_budget(loaded.settings, redis),
+        budget=budget,
+        watching=RedisWatching(redis, budget),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )

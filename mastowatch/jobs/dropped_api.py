@@ -8,10 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from mastowatch.jobs.arming import arm
+from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
-from mastowatch.jobs.refusals import Unknown
+from mastowatch.jobs.described import told
 from mastowatch.ports.types import Dropped
+
+_ROW = {
+    "rule_id": "casino-words",
+    "why": "20 reports within an hour, and another one was due",
+    "by": "breaker",
+    "at": "2026-03-01T03:12:44Z",
+    "held": 7,
+}
 
 
 class DroppedRow(BaseModel):
@@ -38,11 +46,11 @@ class ArmedRules(BaseModel):
     queued: int = Field(description="How many accounts that were kept back are judged again.")
 
 
-def router(view: View) -> APIRouter:
+def router(view: View, actions: Actions) -> APIRouter:
     """Return the routes under /rules about dropped rules."""
     routes = APIRouter(prefix="/rules", tags=["rules"])
 
-    @routes.get("/dropped")
+    @routes.get("/dropped", **told("List the dropped rules", "list_dropped", {"paused": None, "rules": [_ROW]}))
     def dropped() -> DroppedRules:
         """List the rules that were dropped to shadow, and whether all reporting is paused."""
         paused, rules = view.rule_switches.paused(), view.rule_switches.shadowed()
@@ -51,14 +59,23 @@ def router(view: View) -> APIRouter:
             rules=[dropped_row(view, one) for one in sorted(rules.values(), key=lambda one: one.at)],
         )
 
-    @routes.post("/{rule_id}/arm")
+    @routes.post(
+        "/{rule_id}/arm",
+        **told(
+            "Re-arm a rule",
+            "arm_rule",
+            {"ids": ["casino-words"], "queued": 7},
+            problems={404: "the rule 'casino-words' is not dropped; GET /rules/dropped lists those that are"},
+        ),
+    )
     def arm_rule(
-        rule_id: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.")],
+        rule_id: Annotated[
+            str,
+            Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A rule's id, or `all`.", examples=["casino-words"]),
+        ],
     ) -> ArmedRules:
         """Let a rule report again; `all` re-arms every rule that was dropped, and ends the pause of all reporting."""
-        armed = arm(view, rule_id, "the API")
-        if rule_id != "all" and not armed.scopes and not armed.queued:
-            raise Unknown(f"the rule {rule_id!r} is not dropped; GET /rules/dropped lists those that are")
+        armed = actions.arm(rule_id)
         return ArmedRules(ids=list(armed.scopes), queued=armed.queued)
 
     return routes

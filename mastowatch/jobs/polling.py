@@ -140,7 +140,7 @@ class _Poll:
             self.progress.swept_pages += 1
             if not page.accounts or not page.full:
                 cursors.clear(self.sweep_at)
-                self.context.tally.add(f"sweeps_{self.origin}")
+                self.context.tally.add(metrics.sweeps_of(self.origin))
                 return
             cursors.set(self.sweep_at, _lowest(page.accounts))
 

@@ -24,9 +24,11 @@ from mastowatch.ports.types import (
     Outcome,
     QueuePoint,
     Quota,
+    Readings,
     RuleRecord,
     Sighting,
     Status,
+    StreamNote,
     SwitchName,
     SwitchState,
 )
@@ -397,4 +399,24 @@ class AccountActions(Protocol):
 
     def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
         """Return those to be looked at: done and expired, or neither done nor ended ATTEND_S after their last step."""
+        ...
+
+
+class StreamNotes(Protocol):
+    """How the public stream is read, from the process that reads it to all others."""
+
+    def note(self, note: StreamNote) -> None:
+        """Replace the note before; it is forgotten after a minute without a new one."""
+        ...
+
+    def read(self) -> StreamNote | None:
+        """Return the last note; None while no process reads the stream."""
+        ...
+
+
+class Watching(Protocol):
+    """What stands in Redis beside jobs, read at once."""
+
+    def read(self, now: float) -> Readings:
+        """Return it in few round trips, without writing; what can't be read is left out, and named."""
         ...

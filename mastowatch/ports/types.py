@@ -427,3 +427,63 @@ class SwitchState:
     on: bool
     by: str
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNote:
+    """How the public stream is read, told every few seconds by the process that reads it.
+
+    ``lag_s`` is the age of the freshest post since the note before, None where none came; ``post_at`` is when a post
+    last came in, 0 for never. Times are epoch seconds.
+    """
+
+    at: float
+    connected: bool
+    covering: bool
+    lag_s: float | None = None
+    post_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyUse:
+    """How much of a family is used up in the present window, which ends at ``resets_at`` (epoch seconds)."""
+
+    family: str
+    used: int
+    limit: int
+    resets_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long Mastodon took to answer requests of a purpose: requests up to each bound in seconds, and the sum."""
+
+    purpose: str
+    up_to: tuple[tuple[str, int], ...]
+    sum_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What stands in Redis beside jobs, at one moment, for those who watch over MastoWatch.
+
+    ``held`` are accounts kept back by scope, ``running`` processes by (kind, version), ``memory`` is in bytes (used,
+    most; 0: no limit), None where Redis does not tell it. ``unreadable`` names what could not be read.
+    """
+
+    tally: Counters
+    durations: tuple[Durations, ...]
+    answers: Mapping[str, int]
+    budget: tuple[FamilyUse, ...]
+    blocked_until: float
+    panic_stop: bool
+    dry_run: bool
+    dropped: tuple[str, ...]
+    held: Mapping[str, int]
+    rules: tuple[RuleRecord, ...]
+    open_reports: int
+    stream: StreamNote | None
+    layout: int
+    running: Mapping[tuple[str, str], int]
+    memory: tuple[int, int] | None
+    unreadable: tuple[str, ...] = ()

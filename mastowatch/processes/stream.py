@@ -28,7 +28,7 @@ from mastowatch.jobs.rule_reload import RuleFiles
 from mastowatch.jobs.timeline import Coverage
 from mastowatch.logs import event
 from mastowatch.ports.stream import PublicStream
-from mastowatch.ports.types import Sighted
+from mastowatch.ports.types import Sighted, StreamNote
 from mastowatch.processes.layout import Agreement
 from mastowatch.processes.loop import Loop
 from mastowatch.processes.notify import Notifier, clock_time
@@ -176,6 +176,9 @@ class Reading:
         self._stopped = ""
         self._next_books = 0.0
         self.seen = self.handed_on = self._counted = 0
+        # Of the posts since the books were last kept, the age of the freshest; and when a post last came in.
+        self._lag_s: float | None = None
+        self._post_at = 0.0
 
     def ready(self) -> bool:
         """Tell whether it reads, or knows why it can't."""
@@ -246,6 +249,7 @@ class Reading:
         if not taken:
             return
         self.seen += len(taken)
+        self._note_lag(taken)
         self._line.went_well()
         if self._stopped:
             return
@@ -276,6 +280,16 @@ class Reading:
         now = self.context.clock()
         if not self._must_stop() and self._since is not None and self._since <= now:
             self._covering = self._coverage.extend(self._since, now)
+        if self._leading:
+            connected = self._line.stream is not None
+            self.context.stream_notes.note(StreamNote(now, connected, self._covering, self._lag_s, self._post_at))
+            self._lag_s = None
+
+    def _note_lag(self, taken: list[Sighted]) -> None:
+        self._post_at = self.context.clock()
+        # Old posts come in as well, when another server delivers late; the freshest tells how far this one is behind.
+        lag_s = max(0.0, self._post_at - max(one.status.created_at.timestamp() for one in taken))
+        self._lag_s = lag_s if self._lag_s is None else min(lag_s, self._lag_s)
 
     def _must_stop(self) -> bool:
         """Look at the panic stop. While it is on nothing more is held; what is missed so is looked at after it."""

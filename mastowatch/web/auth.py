@@ -39,7 +39,8 @@ class KeyGuard:
             return problem(scope["path"], 403, "Closed", _NO_KEY)
         # Every key shown is compared in full, so that the time taken tells nothing of where it differs.
         matches = [hmac.compare_digest(shown, self._key) for shown in _shown_keys(scope)]
-        if any(matches):
+        # Of two keys both must be right: whoever shows a wrong one means something else than we do.
+        if matches and all(matches):
             return None
         detail = "the API key is wrong" if matches else _ASK
         return problem(scope["path"], 401, "Unauthorized", detail, {"WWW-Authenticate": 'Bearer realm="mastowatch"'})
@@ -60,6 +61,7 @@ def _shown_keys(scope: Scope) -> list[bytes]:
     for name, value in scope["headers"]:
         if name == b"x-api-key":
             shown.append(value.strip())
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            shown.append(value[7:].strip())
+        if name == b"authorization":
+            # Of any other scheme it is a wrong key.
+            shown.append(value[7:].strip() if value[:7].lower() == b"bearer " else b"")
     return shown

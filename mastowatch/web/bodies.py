@@ -1,7 +1,11 @@
-"""Refuses a body larger than any of ours before it is read: arguments are a few ids."""
+"""Refuses a body larger than any of ours before it is read, and one that does not say that it is JSON.
+
+Arguments are a few ids. A form of another site can send text or fields, but no JSON.
+"""
 
 from __future__ import annotations
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mastowatch.web.problems import problem
@@ -10,7 +14,7 @@ LIMIT = 64 * 1024
 
 
 class BodyLimit:
-    """Hands at most LIMIT bytes of a request's body on to ``app``, once they are all there; answers 413 to more."""
+    """Hands at most LIMIT bytes of JSON on to ``app``, once they are all there; answers 413 to more, 415 to other."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,6 +28,10 @@ class BodyLimit:
         if first is None:
             told = f"the body is larger than {LIMIT} bytes"
             await problem(scope["path"], 413, "Content Too Large", told)(scope, receive, send)
+            return
+        if first.get("body") and not _is_json(scope):
+            told = "the body is not said to be JSON; send `Content-Type: application/json`"
+            await problem(scope["path"], 415, "Unsupported Media Type", told)(scope, receive, send)
             return
         waiting = [first]
 
@@ -44,3 +52,8 @@ async def whole(receive: Receive, limit: int) -> Message | None:
         if not message.get("more_body", False):
             return {"type": "http.request", "body": body, "more_body": False} if len(body) <= limit else None
     return None
+
+
+def _is_json(scope: Scope) -> bool:
+    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

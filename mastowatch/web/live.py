@@ -64,17 +64,21 @@ class Live(Generic[P]):
         *,
         every_s: float = EVERY_S,
         at_most: int = AT_MOST,
-        lives_s: float = LIVES_S,
+        lives_s: float | None = None,
     ) -> None:
         self._sample, self._tell = sample, tell
-        self._every_s, self._at_most, self.lives_s = every_s, at_most, lives_s
+        self._every_s, self._at_most = every_s, at_most
+        self.lives_s = LIVES_S if lives_s is None else lives_s
         self._listeners: set[_Listener] = set()
         self._looking: asyncio.Task[None] | None = None
         self._last: P | None = None
 
-    def response(self) -> Response:
-        """Return the answer to one who wants to listen: a stream, or 503 where AT_MOST listen already."""
-        return _Stream(self)
+    def response(self, limit: int | None = None) -> Response:
+        """Return the answer to one who wants to listen: a stream, or 503 where AT_MOST listen already.
+
+        The stream ends after ``limit`` looks that brought something new.
+        """
+        return _Stream(self, limit)
 
     @property
     def full(self) -> bool:
@@ -145,26 +149,26 @@ class _Listener:
         self._closed = True
         self._woken.set()
 
-    async def next(self) -> bytes | None:
-        """Return what is to be sent next, in HEARTBEAT_S at the latest; None: nothing ever more."""
+    async def next(self) -> list[bytes] | None:
+        """Return what is to be sent next, look by look; nothing after HEARTBEAT_S without news, None at the end."""
         try:
             await asyncio.wait_for(self._woken.wait(), HEARTBEAT_S)
         except TimeoutError:
-            return _HEARTBEAT
+            return []
         if self._closed:
             return None
-        frames = b"".join(self._waiting)
+        waiting = list(self._waiting)
         self._waiting.clear()
         self._woken.clear()
-        return frames
+        return waiting
 
 
 class _Stream(Response):
     media_type = "text/event-stream"
 
     # Without the base's __init__: there is neither a body nor its length.
-    def __init__(self, live: Live[P]) -> None:
-        self._live = live
+    def __init__(self, live: Live[P], limit: int | None) -> None:
+        self._live, self._limit = live, limit
         self.status_code = 200
         self.background = None
         self.body = b""
@@ -186,18 +190,23 @@ class _Stream(Response):
             for one in watchers:
                 one.add_done_callback(lambda _: listener.close())
             try:
-                await _pass_on(listener, send)
+                await _pass_on(listener, send, self._limit)
             finally:
                 for one in watchers:
                     one.cancel()
 
 
-async def _pass_on(listener: _Listener, send: Send) -> None:
-    frames: bytes | None = f"retry: {COME_AGAIN_MS}\n\n".encode()
-    while frames is not None:
-        await send({"type": "http.response.body", "body": frames, "more_body": True})
-        frames = await listener.next()
+async def _pass_on(listener: _Listener, send: Send, limit: int | None) -> None:
+    await _say(send, f"retry: {COME_AGAIN_MS}\n\n".encode())
+    left = limit
+    while left != 0 and (looks := await listener.next()) is not None:
+        await _say(send, b"".join(looks[:left]) or _HEARTBEAT)
+        left = None if left is None else left - len(looks[:left])
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _say(send: Send, frames: bytes) -> None:
+    await send({"type": "http.response.body", "body": frames, "more_body": True})
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -66,16 +66,39 @@ async def _invalid(request: Request, error: Exception) -> Problem:
 
 async def _http(request: Request, error: Exception) -> Problem:
     assert isinstance(error, HTTPException)  # noqa: S101 -- as above
+    if error.status_code == 400:  # FastAPI's word for a body whose bytes are no text
+        return problem(request.url.path, 422, "Bad parameter", "body: is no JSON")
     headers = dict(error.headers) if error.headers else None
-    return problem(
-        request.url.path, error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail), headers
+    detail = str(error.detail)
+    if error.status_code == 405:
+        allowed = ", ".join(_methods(request))
+        headers, detail = {"Allow": allowed}, f"{request.method} is not answered here; allowed: {allowed}"
+    return problem(request.url.path, error.status_code, HTTPStatus(error.status_code).phrase, detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of the path over all its routes: each of them knows its own only."""
+    paths = request.app.openapi()["paths"]
+    found = {name.upper() for path, item in paths.items() if _fits(path, request.url.path) for name in item}
+    return sorted(found | ({"HEAD"} if "GET" in found else set())) or ["GET"]
+
+
+def _fits(template: str, path: str) -> bool:
+    parts, given = template.split("/"), path.split("/")
+    return len(parts) == len(given) and all(
+        one.startswith("{") or one == other for one, other in zip(parts, given, strict=True)
     )
 
 
 async def _redis_away(request: Request, error: Exception) -> Problem:
-    event(log, logging.WARNING, "redis_unavailable", path=request.url.path, error=type(error).__name__)
+    return redis_away(request.url.path, error)
+
+
+def redis_away(path: str, error: Exception) -> Problem:
+    """Return the answer while Redis does not give one."""
+    event(log, logging.WARNING, "redis_unavailable", path=path, error=type(error).__name__)
     detail = "Redis does not answer; nothing can be read or queued until it does (see the journal of redis-server)"
-    return problem(request.url.path, 503, "Redis is away", detail, {"Retry-After": str(RETRY_AFTER_S)})
+    return problem(path, 503, "Redis is away", detail, {"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _unforeseen(request: Request, error: Exception) -> Problem:

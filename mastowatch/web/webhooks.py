@@ -184,7 +184,8 @@ def _ready(word: str) -> tuple[dict[str, object], dict[str, object]]:
     )
 
 
-_READY = {word: _ready(word) for word in ("not public", *(word for word, _ in _TAKEN.values()))}
+OUTCOMES = ("not public", *(word for word, _ in _TAKEN.values()))
+_READY = {word: _ready(word) for word in OUTCOMES}
 
 
 def _problem(status: int, title: str, detail: str, headers: dict[str, str] | None) -> ASGIApp:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
+from redis.connection import Connection
 
-from mastowatch.adapters.budget import Budget
+from mastowatch.adapters.budget import DURATIONS, Budget
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
 from tests.redis_server import nowhere
 
@@ -240,6 +241,41 @@ def test_a_second_429_does_not_shorten_the_first_ones_block(budget):
 
 
 # --- Redis away, and readers at once ---
+
+
+def test_how_long_an_answer_took_is_counted_by_its_purpose_with_no_way_more(budget, redis, monkeypatch):
+    sent: list[object] = []
+    monkeypatch.setattr(Connection, "send_packed_command", _noting(sent, Connection.send_packed_command))
+    budget.take("poll", paged=True)
+    budget.learn(headers(50, iso(SHORT)), paged=True, status=200, took_s=0.25)
+    del sent[:]
+    budget.take("judge", paged=True)
+    budget.learn(headers(40, iso(SHORT)), paged=True, status=429, took_s=99.0)
+    assert len(sent) == 2
+    budget.unanswered()
+    budget.unanswered()
+    assert len(sent) == 2
+    budget.learn({}, paged=False, status=503)
+    budget.learn({}, paged=False, status=302)
+    assert {name.decode(): float(value) for name, value in redis.hgetall(DURATIONS).items()} == {
+        "poll:0.25": 1,
+        "poll:sum": 0.25,
+        "judge:+Inf": 1,
+        "judge:sum": 99,
+        "answer:2xx": 1,
+        "answer:429": 1,
+        "answer:5xx": 1,
+        "answer:3xx": 1,
+        "answer:none": 2,
+    }
+
+
+def _noting(sent, send):
+    def noting(self, *args, **options):
+        sent.append(args)
+        return send(self, *args, **options)
+
+    return noting
 
 
 def test_a_budget_that_can_not_be_counted_is_full(clock):

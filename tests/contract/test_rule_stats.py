@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mastowatch.adapters import redis_rule_stats
 from mastowatch.adapters.memory_rule_stats import MemoryRuleStats
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.errors import StoreUnavailable
 from mastowatch.ports.types import Fate, OpenReport, RuleRecord
 from tests.redis_server import nowhere
+from tests.snapshot import snapshot
 
 NOW = 1_767_268_800.125
 NEVER: dict[str, float] = {}
@@ -106,13 +108,31 @@ def test_the_open_reports_are_bounded(make):
     assert [one.report_id for one in stats.due(NOW + 99, 9)] == ["2", "3"]
 
 
+def test_a_look_writes_nothing(redis):
+    stats = RedisRuleStats(redis)
+    stats.hits("1", {"casino": False, "new": True}, NOW)
+    before = snapshot(redis)
+    stats.read(["casino", "new", "none"])
+    assert snapshot(redis) == before
+
+
+def test_the_rules_that_have_hit_are_known_and_bounded(redis, monkeypatch):
+    monkeypatch.setattr(redis_rule_stats, "KNOWN_MAX", 2)
+    stats = RedisRuleStats(redis)
+    for number, rule in enumerate(("old", "a", "b", "a")):
+        stats.hits("1", {rule: False}, NOW + number)
+    assert redis.zrange(RedisRuleStats.KNOWN, 0, -1) == [b"b", b"a"]
+    stats.hits("1", {"c": False}, NOW + redis_rule_stats.RULE_TTL_S + 3)
+    assert redis.zrange(RedisRuleStats.KNOWN, 0, -1) == [b"c"]
+
+
 def test_every_key_has_an_end(redis):
     stats = RedisRuleStats(redis)
     stats.hits("1", {"casino": False, "new": True}, NOW)
     stats.filed(report(1), NOW)
     stats.decided(report(1), "kept", NEVER, NOW)
     stats.filed(report(2), NOW)
-    assert redis.dbsize() == 7
+    assert redis.dbsize() == 8
     assert [key for key in redis.scan_iter() if redis.ttl(key) < 0] == []
 
 

@@ -320,6 +320,7 @@ def test_none_that_match_can_not_be_done(client: httpx.Client):
 
 def test_a_bulk_that_could_do_only_part_offers_to_go_on(client: httpx.Client, view: View, monkeypatch):
     monkeypatch.setattr("mastowatch.jobs.bulk.JOBS_MAX", 5)
+    monkeypatch.setattr("mastowatch.jobs.bulk.SCAN_MAX", 5)
     monkeypatch.setattr("mastowatch.jobs.bulk.SCAN_PART", 5)
     asked = plain(client.get("/matching/delete?status=failed").text)
     assert "Delete at least 5 jobs?" in asked

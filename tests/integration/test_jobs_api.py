@@ -410,7 +410,7 @@ class TestDoors:
 
     def test_the_description_names_every_path(self, client: httpx.Client):
         paths = client.get("/openapi.json").json()["paths"]
-        wanted = {"/jobs/jobs", "/jobs/trigger/{task_name}", "/jobs/scheduled/reschedule"}
+        wanted = {"/jobs/jobs", "/jobs/trigger/judge_again", "/jobs/scheduled/reschedule"}
         assert wanted | {f"/jobs/recurring/{{job_id}}/{action}" for action in ("pause", "resume")} <= set(paths)
 
     def test_every_answer_carries_the_security_headers(self, stranger: httpx.Client):

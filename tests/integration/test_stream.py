@@ -16,6 +16,7 @@ from mastowatch.config import load
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs import timeline
+from mastowatch.ports.types import StreamNote
 from mastowatch.processes import stream as streams
 from mastowatch.processes.stream import Reading
 from tests.redis_server import running_redis
@@ -378,6 +379,24 @@ def test_at_the_end_what_is_held_is_handed_on(make, server):
     assert last not in world.handed_on()
     world.reading.leave()
     assert last in world.handed_on()
+
+
+def test_how_far_it_is_behind_is_told_every_few_seconds_by_the_one_that_reads(make, server, redis):
+    world, other = make(), make()
+    world.covering()
+    other.reading.step()
+    notes = world.context.stream_notes
+    world.until(lambda: (notes.read() or StreamNote(0, False, False)).covering)
+    assert (notes.read().connected, notes.read().lag_s) == (True, None)
+    author = server.add_account()
+    server.post(author, "Hello")
+    world.until(lambda: notes.read().lag_s is not None)
+    assert 0 <= notes.read().lag_s <= 60
+    assert notes.read().post_at > 0
+    world.until(lambda: notes.read().lag_s is None)
+    world.reading._line.cut()
+    world.reading._line._next = float("inf")
+    world.until(lambda: not notes.read().connected)
 
 
 def test_nothing_of_a_private_post_an_address_or_a_text_reaches_redis(make, server, redis):

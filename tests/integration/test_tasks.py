@@ -20,6 +20,7 @@ from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld, RedisQuotas
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
+from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.config import Settings
 from mastowatch.errors import BudgetExhausted, MastodonNotFound, MastodonUnreachable
 from mastowatch.jobs import context as contexts
@@ -97,6 +98,7 @@ class World:
             rule_stats=RedisRuleStats(redis),
             campaigns=redis_campaigns.RedisCampaigns(redis),
             handed_on=RedisHandedOn(redis),
+            stream_notes=RedisStreamNotes(redis),
             clock=lambda: self.now,
         )
 

@@ -75,10 +75,9 @@ def when(context: Context, at: datetime | None) -> Markup:
         return Markup('<span class="none">–</span>')
     distance = (at - context["now"]).total_seconds()
     relative = "now" if abs(distance) < 1 else f"in {rough(distance)}" if distance > 0 else f"{rough(-distance)} ago"
-    at = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
-        at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), relative
-    )
+    day, _, clock_time = at.astimezone(UTC).isoformat(timespec="seconds")[:19].partition("T")
+    shown = f'<time datetime="{day}T{clock_time}Z" title="{day} {clock_time} UTC" data-ago>{relative}</time>'
+    return Markup(shown)  # noqa: S704 -- nothing in it comes from outside, and a page of jobs has a hundred of them
 
 
 def clock(at: datetime, scale: str = "day") -> str:
@@ -93,6 +92,8 @@ def pretty(value: Any) -> str:  # noqa: ANN401 -- whatever a job's JSON holds
 
 def visible(text: str) -> str:
     """Return the text with each mark that turns its direction spelled out: [U+202E]."""
+    if text.isascii():
+        return text
     return _TURNING.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", text)
 
 

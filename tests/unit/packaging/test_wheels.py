@@ -17,7 +17,7 @@ async-timeout==5.0.1 ; python_full_version < '3.11.3' \\
 tzdata==2026.6 \\
     --hash=sha256:dd
 """
-TABLES = {"distributions": {}, "crates": {"memchr": {"licence": "MIT", "holders": ["2015 A. G."]}}}
+TABLES = {"distributions": {}, "sources": [], "crates": {"memchr": {"licence": "MIT", "holders": ["2015 A. G."]}}}
 MIT = "MIT License\n\nCopyright (c) 2020 Ann Author\n\nPermission is hereby granted, free of charge, to any person\n"
 
 

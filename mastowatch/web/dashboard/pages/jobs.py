@@ -32,9 +32,9 @@ _SHORTCUTS = (
 _COLUMNS = (
     ("Job", ""),
     ("Status", ""),
-    ("Queue", "wide"),
+    ("Queue", "roomy"),
     ("Queued", ""),
-    ("Waited", "num wide"),
+    ("Waited", "num roomy"),
     ("Took", "num mid"),
     ("Ended", "wide"),
 )

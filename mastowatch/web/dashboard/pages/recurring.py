@@ -20,8 +20,8 @@ _COLUMNS = (
     ("Next run", ""),
     ("Last run", "mid"),
     ("Outcome", ""),
-    ("Took", "num wide"),
-    ("Skipped", "num wide"),
+    ("Took", "num roomy"),
+    ("Skipped", "num roomy"),
 )
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 

@@ -21,11 +21,11 @@ _COLUMNS = (
     ("State", ""),
     ("Current job", ""),
     ("Heartbeat", "mid"),
-    ("Queues", "wide"),
+    ("Queues", "roomy"),
     ("Finished", "num mid"),
     ("Failed", "num mid"),
-    ("Rules", "wide"),
-    ("Up since", "wide"),
+    ("Rules", "roomy"),
+    ("Up since", "roomy"),
 )
 
 

@@ -1,0 +1,78 @@
+"""Tells what one of Celery's tasks is here: a job, a run that the schedule sees to by itself, or nothing we know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mastowatch.jobs.celery_move.messages import Task
+from mastowatch.jobs.queues import TASKS, is_id
+
+# Names that the Celery version had for what goes by another name here.
+RENAMED: Mapping[str, str] = {
+    "process_new_report": "annotate_report",
+    "process_report": "annotate_report",
+    "analyze_account": "analyze_and_maybe_report",
+    "process_status": "process_new_status",
+    "queue_stats": "record_queue_stats",
+    "record_queue_statistics": "record_queue_stats",
+}
+# Where an argument that was a whole object holds the id that a job carries.
+_INSIDE: Mapping[str, tuple[str, ...]] = {
+    "account_id": ("account_id", "account", "target_account", "object", "id"),
+    "status_id": ("status_id", "status", "object", "id"),
+    "report_id": ("report_id", "report", "object", "id"),
+}
+_DEEPEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job of ours: the task's name and its arguments, ids all of them."""
+
+    task: str
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recurs:
+    """A run of something that recurs: the schedule brings the next one by itself."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Nothing we know."""
+
+    why: str
+
+
+def translate(task: Task, names: Mapping[str, str]) -> Work | Recurs | Foreign:
+    """Return what ``task`` is here; ``names`` are an admin's own translations, whole names of Celery's to ours."""
+    ours = names.get(task.name) or _ours(task.name)
+    if ours not in TASKS:
+        return Foreign(f"there is no task {ours!r} here")
+    spec = TASKS[ours]
+    if not spec.arguments:
+        return Recurs(ours)
+    if len(spec.arguments) != 1 or spec.arguments[0] not in _INSIDE:
+        return Foreign(f"{ours} can't be made of a message")
+    argument = spec.arguments[0]
+    told = task.kwargs.get(argument, next(iter([*task.args, *task.kwargs.values()]), None))
+    found = _id_in(told, _INSIDE[argument])
+    return Work(ours, {argument: found}) if found else Foreign(f"no {argument} is in its arguments")
+
+
+def _ours(name: str) -> str:
+    last = name.rpartition(".")[2]
+    return RENAMED.get(last, last)
+
+
+def _id_in(value: object, path: tuple[str, ...], depth: int = 0) -> str | None:
+    """Return the id that ``value`` is or holds. All else in it, names and addresses of people, is left behind."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value) if is_id(str(value)) else None
+    if isinstance(value, dict) and depth < _DEEPEST:
+        return next((found for key in path if key in value if (found := _id_in(value[key], path, depth + 1))), None)
+    return None
