@@ -65,6 +65,14 @@ def test_keeps_what_is_open_and_where_the_focus_is(open_page, redis):
     expect(page.locator("#figures summary")).to_be_focused()
 
 
+def test_new_counters_keep_the_focus_of_the_old(open_page, redis):
+    page = open_page("/jobs")
+    page.locator("#counters").get_by_role("link", name="running").focus()
+    fail_job(redis, "analyze_and_maybe_report-7")
+    expect(page.locator("#counters")).to_contain_text("17 failed")
+    expect(page.locator("#counters").get_by_role("link", name="running")).to_be_focused()
+
+
 def test_a_hidden_tab_listens_to_nothing_and_catches_up_when_it_is_seen(open_page, redis):
     hidden, seen = open_page("/"), open_page("/")
     failed(hidden, 16)

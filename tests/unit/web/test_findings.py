@@ -83,6 +83,10 @@ def test_finds_each_trouble_and_says_what_to_do(facts, level, says):
     assert found.todo
 
 
+def test_a_redis_without_a_limit_throws_nothing_away():
+    assert find(replace(WELL, store=replace(STORE, limit=0, policy="allkeys-lru"))) == []
+
+
 def test_puts_what_is_bad_before_what_is_worth_a_note():
     found = find(replace(WELL, workers=[], queues=[replace(QUEUE, failed=2)]))
     assert [finding.level for finding in found] == ["bad", "note"]

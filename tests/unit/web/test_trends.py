@@ -95,7 +95,7 @@ def test_a_store_that_goes_away_is_asked_for_the_whole_again():
         away = False
 
         def recent(self, queue, limit):
-            if self.away and limit > 200:
+            if self.away and limit > 130:
                 raise StoreUnavailable("gone")
             return super().recent(queue, limit)
 
@@ -103,6 +103,7 @@ def test_a_store_that_goes_away_is_asked_for_the_whole_again():
     history.record(
         sorted([*hour_of(30), *hour_of(9, NOW - DAY_S), *hour_of(9, NOW - 2 * DAY_S)], key=lambda one: one.at)
     )
+    history.record([point(NOW - back, 100_000) for back in range(130, 0, -1)])
     history.away = True
     found = whole(TrendReader(history, lambda: ["default"]))
     history.away = False

@@ -117,6 +117,15 @@
 
   // ---- the stream of events
 
+  // New counters take the place of the old ones, and with them the focus of whoever goes through them by keyboard.
+  const counters = () => [...document.querySelectorAll("#counters a")];
+  let counter = -1;
+  document.addEventListener("htmx:sseBeforeMessage", () => { counter = counters().indexOf(document.activeElement); });
+  document.addEventListener("htmx:sseMessage", () => {
+    const same = counters()[counter];
+    if (same) same.focus({ preventScroll: true });
+  });
+
   htmx.createEventSource = url => {
     source = new EventSource(url);
     if (!on || document.hidden) {
