@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +10,7 @@ from redis import Redis
 
 from tests.alone import is_alone, place_for
 from tests.engine import end_all
+from tests.programs import program
 from tests.redis_server import private_redis
 
 # A machine with much else to do takes its time; how long an example took says nothing about the code.
@@ -50,5 +49,4 @@ def redis(redis_server: str) -> Iterator[Redis]:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     """Return the path of Prometheus' own tool, fetched where it is not installed."""
-    program = Path(__file__).parents[1] / "packaging" / "fetch-promtool"
-    return subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout.strip()
+    return program("promtool")

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import requests
 
+from tests.programs import program
 from tests.redis_server import free_port
-
-_CACHE = Path("/var/tmp/mastowatch-nginx")
-
-
-@cache
-def nginx() -> str | None:
-    """Return where the program is, or None where it is neither installed nor to be had."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if found:
-        return found
-    program = _CACHE / "usr/sbin/nginx"
-    if not program.is_file():
-        # Unpacked and not installed: the package would start a service on this machine.
-        own = _CACHE.with_name(f"{_CACHE.name}-{os.getpid()}")
-        shutil.rmtree(own, ignore_errors=True)
-        own.mkdir(parents=True)
-        got = subprocess.run(["apt-get", "download", "-q", "nginx"], cwd=own, capture_output=True, check=False)
-        packages = list(own.glob("*.deb"))
-        if got.returncode or not packages:
-            return None
-        subprocess.run(["dpkg", "-x", str(packages[0]), str(own)], check=True)
-        if not program.is_file():
-            shutil.rmtree(_CACHE, ignore_errors=True)
-            own.rename(_CACHE)
-    return str(program)
 
 
 @contextmanager
@@ -55,7 +29,7 @@ def behind_nginx(directory: Path, locations: str, name: str) -> Iterator[str]:
         f" http {{ access_log off; {spools} server {{ listen 127.0.0.1:{port}; server_name {name};\n{locations}\n}} }}"
     )
     with (directory / "log").open("w") as log:
-        process = subprocess.Popen([nginx() or "nginx", "-p", str(directory), "-c", str(config)], stderr=log)
+        process = subprocess.Popen([program("nginx"), "-p", str(directory), "-c", str(config)], stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process, directory / "log")

@@ -19,7 +19,7 @@ from mastowatch.web.dashboard import create_dashboard
 from tests.asgi import client_of
 from tests.browser.seed import seed
 from tests.dashboard_people import NAMES, PASSWORD, access_for_tests, cookie_for, served
-from tests.nginx import behind_nginx, nginx
+from tests.nginx import behind_nginx
 
 pytestmark = pytest.mark.redis
 
@@ -93,8 +93,6 @@ def test_scripts_and_styles_name_no_path_of_their_own(client: httpx.Client):
 
 @pytest.fixture
 def proxied(view: View, tmp_path: Path) -> Iterator[str]:
-    if nginx() is None:
-        pytest.skip("there is no nginx, and apt-get can't fetch it")
     with served(create_dashboard(view, access_for_tests(view))) as (_, port):
         locations = SNIPPET.read_text().replace("127.0.0.1:9181", f"127.0.0.1:{port}")
         with behind_nginx(tmp_path, locations, NAME) as url:
