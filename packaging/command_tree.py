@@ -18,6 +18,12 @@ class Option:
     choices: tuple[str, ...]
     about: str
     optional: bool
+    several: bool = False  # whether it may be given more than once
+
+    def among(self, shown: str) -> str:
+        """Return ``shown``, its names and value, as it stands in a synopsis: in brackets if it may be left out."""
+        told = f"[{shown}]" if self.optional else shown
+        return f"{told} ..." if self.several else told
 
 
 @dataclass(frozen=True)
@@ -67,5 +73,8 @@ def _option(action: argparse.Action) -> Option:
         "|".join(choices) if choices and not action.metavar else value,
         choices,
         (action.help or "") % {"prog": "mastowatch", "default": action.default} if action.help else "",
-        optional=not action.required,
+        # argparse calls an operand that may be given any number of times required.
+        optional=not action.required or action.nargs == argparse.ZERO_OR_MORE,
+        several=action.nargs in (argparse.ZERO_OR_MORE, argparse.ONE_OR_MORE)
+        or isinstance(action, argparse._AppendAction),  # noqa: SLF001
     )

@@ -59,12 +59,17 @@ def test_a_start_without_configuration_stays_quiet(suite, installation):
 
 
 def test_only_root_may_read_the_credentials(suite, installation):
-    modes = suite.host.sh(f"stat -c '%n %U:%G %a' {CREDENTIALS} {TOKEN_FILE} {KEY_FILE}").splitlines()
-    assert modes == [f"{CREDENTIALS} root:root 700", f"{TOKEN_FILE} root:root 600", f"{KEY_FILE} root:root 600"]
+    files = (TOKEN_FILE, KEY_FILE, f"{CREDENTIALS}/session_key")
+    modes = suite.host.sh(f"stat -c '%n %U:%G %a' {CREDENTIALS} {' '.join(files)}").splitlines()
+    assert modes == [f"{CREDENTIALS} root:root 700", *(f"{file} root:root 600" for file in files)]
+    assert suite.host.sh(f"ls {CREDENTIALS}").split() == ["access_token", "api_key", "session_key"]
 
 
-def test_an_api_key_was_made_and_the_token_is_still_to_come(suite, installation):
+def test_keys_were_made_and_the_token_is_still_to_come(suite, installation):
+    session_key = suite.host.path(f"{CREDENTIALS}/session_key").read_text()
     assert len(suite.key) >= 32
+    assert len(session_key) >= 32
+    assert session_key != suite.key
     assert suite.host.path(TOKEN_FILE).read_text() == ""
 
 

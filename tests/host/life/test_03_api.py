@@ -78,6 +78,30 @@ def test_a_job_is_triggered_and_seen_to_its_end(suite):
     wait(lambda: suite.job(job)["status"] == "finished", 60, "the job is finished")
 
 
+def test_whether_it_lives_and_is_ready_takes_no_key(suite):
+    assert requests.get(f"{API}/livez", timeout=ANSWER_S).json() == {"status": "ok"}
+    assert requests.get(f"{API}/readyz", timeout=ANSWER_S).json() == {"status": "ready", "redis": "ok"}
+
+
+def test_the_metrics_take_the_key(suite):
+    assert requests.get(f"{API}/metrics", timeout=ANSWER_S).status_code == 401
+    lines = suite.api("/metrics").text.splitlines()
+    assert "mastowatch_scheduler_alive 1.0" in lines
+    assert sum(line.startswith("rq_workers{") for line in lines) == 1
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_stream_of_events_ends_well_and_is_there_again(suite, how):
+    """The socket that systemd holds stays open: whoever listened comes again at once."""
+    for _ in range(2):
+        with suite.api("/jobs/events", stream=True) as answer:
+            lines = answer.iter_lines(chunk_size=1, decode_unicode=True)
+            assert "event: pulse" in lines
+            suite.systemctl(how, API_UNIT)
+            # To its end: a stream that was cut off raises.
+            assert all(isinstance(line, str) for line in lines)
+
+
 def test_webhooks_are_closed_until_there_is_a_secret(suite):
     body = delivery("status.created", {"id": "7", "visibility": "private"})  # so nothing comes of it
 

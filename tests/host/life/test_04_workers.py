@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.host.suite import TARGET
+from tests.host.suite import TARGET, WORKER
 from tests.host.waiting import wait
 
 UNIT = "mastowatch-worker@{}.service"
@@ -56,3 +56,30 @@ def test_two_again(suite, four):
 def test_and_one(suite, four):
     suite.systemctl("disable", "--now", UNIT.format(2))
     wait(lambda: instances(suite) == ["1"], 60, "one worker is registered")
+
+
+def stop_by_api(suite, name):
+    assert suite.api(f"/jobs/workers/{name}/stop", "POST").status_code == 202
+
+
+def stop_by_command(suite, name):
+    suite.host.run("mastowatch", "jobs", "worker", "stop", name)
+
+
+@pytest.mark.parametrize("stop", [stop_by_api, stop_by_command])
+def test_one_that_was_told_to_stop_stays_stopped_and_is_no_failure(suite, four, stop):
+    place = suite.now()
+    [worker] = suite.api("/jobs/workers").json()["workers"]
+    stop(suite, worker["name"])
+    # "activating" would be systemd about to start it again.
+    wait(lambda: suite.state(WORKER) in ("inactive", "failed", "activating"), 60, "the unit has stopped")
+    found = suite.show(WORKER, "ActiveState", "SubState", "Result", "ExecMainStatus")
+    assert found == {"ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainStatus": "3"}
+    assert suite.failed() == []
+    # The one warning says that it was told so; systemd has none of its own.
+    warned = [one for one in suite.journal(place, WORKER, "-p", "warning") if one["_TRANSPORT"] != "stdout"]
+    assert (warned, suite.events(place, WORKER)["worker_dismissed"]) == ([], 1)
+    assert instances(suite) == []
+    suite.systemctl("start", WORKER)
+    assert instances(suite) == ["1"]
+    wait(suite.works(), 60, "work goes on")

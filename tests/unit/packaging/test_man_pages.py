@@ -33,6 +33,19 @@ def test_a_synopsis_has_in_brackets_what_may_be_left_out_and_nothing_else():
     assert "mastowatch rules check [--config FILE] [DIRECTORY]" in page
 
 
+def test_a_synopsis_has_dots_behind_what_may_be_given_again():
+    page = plain(PAGES["mastowatch-jobs.1"])
+    assert "mastowatch jobs cancel [--config FILE] ID ...\n" in page
+    assert "mastowatch jobs trigger [--config FILE] TASK [NAME=VALUE] ...\n" in page
+    assert " [--queue NAME] ... " in plain(PAGES["mastowatch-migrate.1"])
+
+
+def test_the_worker_alone_has_a_status_for_being_told_to_stop():
+    assert [name for name, page in PAGES.items() if "told to stop, by a command" in plain(page)] == [
+        "mastowatch-worker.1"
+    ]
+
+
 def test_texts_are_for_commands_that_exist_and_each_command_has_one():
     assert set(man_pages.MORE) == {command.words[0] for command in TREE.below}
 
