@@ -31,6 +31,8 @@ HEARTBEAT_S = 15.0
 COME_AGAIN_MS = 2000
 # Looks that a client may be behind before its stream ends; its next one begins with how things stand then.
 BEHIND_MAX = 30
+# How long a stream that ends may take for what is still to be sent: a client may have stopped to take anything.
+LAST_S = 0.5
 # Where the server puts, in a request's scope, what it sets when streams have to end.
 ENDING = "mastowatch.ending"
 
@@ -136,7 +138,7 @@ class _Listener:
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque()
         self._woken = asyncio.Event()
-        self._closed = False
+        self.closed = asyncio.Event()
 
     def put(self, frames: bytes) -> None:
         if len(self._waiting) >= BEHIND_MAX:
@@ -146,7 +148,7 @@ class _Listener:
             self._woken.set()
 
     def close(self) -> None:
-        self._closed = True
+        self.closed.set()
         self._woken.set()
 
     async def next(self) -> list[bytes] | None:
@@ -155,7 +157,7 @@ class _Listener:
             await asyncio.wait_for(self._woken.wait(), HEARTBEAT_S)
         except TimeoutError:
             return []
-        if self._closed:
+        if self.closed.is_set():
             return None
         waiting = list(self._waiting)
         self._waiting.clear()
@@ -185,14 +187,19 @@ class _Stream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         ending: asyncio.Event = scope.get(ENDING) or asyncio.Event()
         with self._live.listening() as listener:
-            ends = (_hung_up(receive), ending.wait(), asyncio.sleep(self._live.lives_s))
+            passing = asyncio.ensure_future(_pass_on(listener, send, self._limit))
+            ends = (_hung_up(receive), ending.wait(), asyncio.sleep(self._live.lives_s), listener.closed.wait())
             watchers = [asyncio.ensure_future(one) for one in ends]
             for one in watchers:
                 one.add_done_callback(lambda _: listener.close())
             try:
-                await _pass_on(listener, send, self._limit)
+                await asyncio.wait([passing, *watchers], return_when=asyncio.FIRST_COMPLETED)
+                # While a client takes nothing, sending waits; without an end to that it would keep its place for ever.
+                await asyncio.wait([passing], timeout=LAST_S)
+                if passing.done():
+                    passing.result()
             finally:
-                for one in watchers:
+                for one in (passing, *watchers):
                     one.cancel()
 
 
