@@ -75,12 +75,12 @@ class Live(Generic[P]):
         self._looking: asyncio.Task[None] | None = None
         self._last: P | None = None
 
-    def response(self, limit: int | None = None) -> Response:
+    def response(self, limit: int | None = None, until: asyncio.Event | None = None) -> Response:
         """Return the answer to one who wants to listen: a stream, or 503 where AT_MOST listen already.
 
-        The stream ends after ``limit`` looks that brought something new.
+        The stream ends after ``limit`` looks that brought something new, and once ``until`` is set.
         """
-        return _Stream(self, limit)
+        return _Stream(self, limit, until)
 
     @property
     def full(self) -> bool:
@@ -169,8 +169,8 @@ class _Stream(Response):
     media_type = "text/event-stream"
 
     # Without the base's __init__: there is neither a body nor its length.
-    def __init__(self, live: Live[P], limit: int | None) -> None:
-        self._live, self._limit = live, limit
+    def __init__(self, live: Live[P], limit: int | None, until: asyncio.Event | None) -> None:
+        self._live, self._limit, self._until = live, limit, until or asyncio.Event()
         self.status_code = 200
         self.background = None
         self.body = b""
@@ -188,8 +188,8 @@ class _Stream(Response):
         ending: asyncio.Event = scope.get(ENDING) or asyncio.Event()
         with self._live.listening() as listener:
             passing = asyncio.ensure_future(_pass_on(listener, send, self._limit))
-            ends = (_hung_up(receive), ending.wait(), asyncio.sleep(self._live.lives_s), listener.closed.wait())
-            watchers = [asyncio.ensure_future(one) for one in ends]
+            over = (ending.wait(), self._until.wait(), listener.closed.wait(), asyncio.sleep(self._live.lives_s))
+            watchers = [asyncio.ensure_future(one) for one in (_hung_up(receive), *over)]
             for one in watchers:
                 one.add_done_callback(lambda _: listener.close())
             try:
