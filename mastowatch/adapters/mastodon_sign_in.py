@@ -21,6 +21,8 @@ from mastowatch.ports.sign_in import Identity
 LEAST_SCOPE, OLDER_SCOPE = "profile", "read:accounts"
 ANSWER_MAX = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?", re.ASCII)
+# RFC 6750: what may stand in a header.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*", re.ASCII)
 _HINT = "register the dashboard anew with `mastowatch sign-in mastodon`"
 
 
@@ -57,7 +59,7 @@ class MastodonSignIn:
         asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": answer_to, "code_verifier": verifier}
         given = self._http.ask("POST", "/oauth/token", data={**us, **asked})
         token = given.get("access_token")
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise MastodonRefused("POST /oauth/token gave no token")
         try:
             authorization = {"Authorization": f"Bearer {token}"}
@@ -125,7 +127,7 @@ class _Http:
             raise MastodonRefused(f"{what} was refused ({status})")
         try:
             found = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested without end
             found = None
         if not isinstance(found, dict):
             raise MastodonUnreachable(f"{what} gave no JSON object")

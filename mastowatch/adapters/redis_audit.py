@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import Redis
 
+from mastowatch.adapters.reading_back import MANY, build, read_object
 from mastowatch.adapters.redis_common import InRedis, ours, text
 from mastowatch.ports.types import AuditEntry
 
@@ -42,14 +43,22 @@ class RedisAudit(InRedis):
         """See the port."""
         if limit <= 0:
             return ()
-        found = self._redis.xrevrange(self.STREAM, count=limit) or []
-        return tuple(_entry(next(iter((one or {}).values()))) for _, one in found)
+        return tuple(entry for _, entry in self.older(None, limit))
 
     @ours
     def older(self, than: str | None, limit: int) -> tuple[tuple[str, AuditEntry], ...]:
         """See the port. A place is the id of an entry in the stream."""
-        found = self._redis.xrevrange(self.STREAM, max="+" if than is None else f"({than}", count=limit) or []
-        return tuple((text(place), _entry(next(iter((one or {}).values())))) for place, one in found)
+        found: list[tuple[str, AuditEntry]] = []
+        begin, width = "+" if than is None else f"({than}", limit
+        while len(found) < limit:
+            # Those that can't be read take no place: a page that is not full would be the last one.
+            raw = self._redis.xrevrange(self.STREAM, max=begin, count=width) or []
+            read = [(text(place), _entry(one)) for place, one in raw]
+            found += [(place, entry) for place, entry in read if entry is not None]
+            if len(raw) < width:
+                break
+            begin, width = f"({read[-1][0]}", max(limit, MANY)
+        return tuple(found[:limit])
 
     @ours
     def count(self) -> int:
@@ -57,6 +66,16 @@ class RedisAudit(InRedis):
         return int(self._redis.xlen(self.STREAM))
 
 
-def _entry(raw: Any) -> AuditEntry:  # noqa: ANN401 -- redis-py gives bytes or str
-    # A newer version may have written more.
-    return AuditEntry(**{name: value for name, value in json.loads(raw).items() if name in _DEFAULTS})
+def _entry(found: Any) -> AuditEntry | None:  # noqa: ANN401 -- what redis-py gives
+    """Return an entry, None for one that can't be read; a newer version may have written more."""
+    try:
+        given = read_object(next(iter((found or {"": b""}).values())))
+        if not all(_are_weights(given.get(name, {})) for name in ("rules", "shadow_rules")):
+            return None
+        return build(AuditEntry, given)
+    except ValueError:
+        return None
+
+
+def _are_weights(found: Any) -> bool:  # noqa: ANN401 -- JSON
+    return isinstance(found, dict) and all(isinstance(one, (int, float)) and abs(one) < 1e9 for one in found.values())

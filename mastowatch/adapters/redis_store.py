@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from mastowatch.adapters.reading_back import MANY, build, read_object, texts_of
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint, SwitchName, SwitchState
 
@@ -274,9 +275,16 @@ class RedisCases(InRedis):
         """See the port."""
         if limit <= 0:
             return ()
-        ids = [text(raw) for raw in self._redis.zrevrange(self._INDEX, offset, offset + limit - 1)]
-        found = self._redis.mget([f"mastowatch:case:{account_id}" for account_id in ids]) if ids else []
-        return tuple(_case(raw) for raw in found if raw)
+        found, width = list[Case](), limit
+        while len(found) < limit:
+            # Those that can't be read take no place: a page that is not full would be the last one.
+            ids = [text(raw) for raw in self._redis.zrevrange(self._INDEX, offset, offset + width - 1)]
+            raws = self._redis.mget([f"mastowatch:case:{account_id}" for account_id in ids]) if ids else []
+            found += [case for raw in raws if raw and (case := _case(raw)) is not None]
+            if len(ids) < width:
+                break
+            offset, width = offset + width, max(limit, MANY)
+        return tuple(found[:limit])
 
     def older(self, than: tuple[float, str] | None, limit: int) -> tuple[Case, ...]:
         """See the port. Where the case has moved since, those that are older than it was begin the page."""
@@ -297,12 +305,16 @@ class RedisCases(InRedis):
         return int(self._redis.zcard(self._INDEX))
 
 
-def _case(raw: Any) -> Case:  # noqa: ANN401 -- redis-py gives bytes or str
-    fields = json.loads(raw)
-    reasons = tuple(CaseReason(**reason) for reason in fields.pop("reasons"))
-    # Lists that a case of an older version does not have are empty.
-    lists = {name: tuple(fields.get(name, ())) for name in ("status_ids", "reported", "later")}
-    return Case(**{**fields, **lists, "reasons": reasons})
+def _case(raw: Any) -> Case | None:  # noqa: ANN401 -- redis-py gives bytes or str
+    """Return a case, None for one that can't be read; a newer version may have written more."""
+    try:
+        found = read_object(raw)
+        reasons = tuple(build(CaseReason, one) for one in found.get("reasons", ()))
+        # Lists that a case of an older version does not have are empty.
+        lists = {name: texts_of(found.get(name, [])) for name in ("status_ids", "reported", "later")}
+        return build(Case, {**found, **lists, "reasons": reasons})
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 class RedisSwitches(InRedis):

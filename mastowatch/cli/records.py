@@ -12,6 +12,7 @@ from dataclasses import replace
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from mastowatch.cli.tables import plain
 from mastowatch.config import Loaded
 from mastowatch.config.loading import CREDENTIALS
 from mastowatch.errors import LayoutUnready, StoreUnavailable
@@ -82,7 +83,7 @@ def by() -> str:
 
 def refuse(why: str, status: int = EXIT_NO) -> int:
     """Say why it is not done, in a line, and return the exit status."""
-    print(f"mastowatch: {why}", file=sys.stderr)
+    print(f"mastowatch: {plain(why)}", file=sys.stderr)
     return status
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mastowatch.cli.tables import harmless
 from mastowatch.config import Loaded
 from mastowatch.config.loading import CREDENTIALS
 from mastowatch.domain.ruleset import RuleSet
@@ -47,7 +48,7 @@ def with_secrets(loaded: Loaded) -> Loaded:
 
 def print_json(value: object) -> None:
     """Print a value as JSON for other programs."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    print(harmless(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 -- JSON

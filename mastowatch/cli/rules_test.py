@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mastowatch.cli.rules_common import print_json, rules_in_force, with_secrets
+from mastowatch.cli.tables import plain
 from mastowatch.config import Loaded
 from mastowatch.domain.explaining import Condition, Explainer, Trace
 from mastowatch.domain.facts_told import age
@@ -87,7 +88,7 @@ def _lines(
 ) -> Iterator[str]:
     old = age(datetime.fromtimestamp(context.clock(), UTC) - account.created_at)
     figures = f"{old} old, {count(account.followers, 'follower')}, {count(account.statuses, 'post')}"
-    yield f"{account.acct} (account {account.id}): {figures}; the newest {len(statuses)} were looked at"
+    yield f"{plain(account.acct)} (account {account.id}): {figures}; the newest {len(statuses)} were looked at"
     for trace in traces:
         yield ""
         name = f"{trace.rule_id} ({trace.rule_name}), {trace.mode}, weight {trace.weight:g}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mastowatch.cli.rules_common import moment, print_json, tell_faults, with_secrets
+from mastowatch.cli.tables import plain
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain import reading
 from mastowatch.domain.composites import with_parts
@@ -139,7 +140,7 @@ def _lines(rule: Rule, tried: Rule, found: Backtest, since: str) -> Iterator[str
     yield f"a text takes {alone} µs with this rule alone, {before} µs with all without it, {after} µs with all"
     for sample in found.samples:
         yield ""
-        yield f"  {sample.acct}  {_change(sample)}  {moment(sample.at)}  {sample.url}"
+        yield f"  {plain(sample.acct)}  {_change(sample)}  {moment(sample.at)}  {plain(sample.url)}"
         yield f"    {sample.evidence or 'no longer hit'}"
 
 

@@ -68,7 +68,17 @@ def to_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 --
     """Return it as JSON, times as the API writes them."""
     from pydantic_core import to_json as dump
 
-    return dump(value, indent=indent).decode()
+    return harmless(dump(value, indent=indent).decode())
+
+
+def harmless(json_text: str) -> str:
+    """Return the same JSON with what would steer a terminal escaped: JSON itself lets C1, DEL and marks pass."""
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in json_text)
+
+
+def _escaped(char: str) -> str:
+    raw = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{raw[at]:02x}{raw[at + 1]:02x}" for at in range(0, len(raw), 2))
 
 
 def ago(at: datetime | None, now: float) -> str:

@@ -96,4 +96,6 @@ def _sum(counts: Sequence[int | None]) -> int:
 
 
 def _total(totals: Mapping[bytes, bytes] | None, ending: bytes) -> int:
-    return sum(int(raw) for name, raw in (totals or {}).items() if name.endswith(ending) and raw.isdigit())
+    return sum(
+        int(raw) for name, raw in (totals or {}).items() if name.endswith(ending) and raw.isdigit() and len(raw) < 16
+    )

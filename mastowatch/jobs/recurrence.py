@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
-from mastowatch.jobs.records import JobRow, read_rows, text
+from mastowatch.jobs.records import JobRow, epoch_moment, read_rows, text
 from mastowatch.reliable.scheduler import INTERVALS, LAST_TICK, PAUSED, PLANNED, SKIPPED, Recurring, read_interval
 
 _LOCK = "rq:scheduler_lock"
@@ -96,7 +96,7 @@ def _row(
         # Before its first run the record exists already, planned by the scheduler.
         last_status=record.status if record and tick else None,
         last_duration_s=record.duration_s if record and tick else None,
-        skipped=int(text(skipped)) if skipped else 0,
+        skipped=_count(skipped),
         paused=bool(paused),
         default_interval_s=one.every_s,
         changed_by=interval.by if interval else None,
@@ -105,4 +105,12 @@ def _row(
 
 
 def _moment(epoch: Any) -> datetime | None:  # noqa: ANN401 -- redis-py gives bytes, str or float
-    return datetime.fromtimestamp(float(epoch), UTC) if epoch is not None else None
+    try:
+        return epoch_moment(float(epoch)) if epoch is not None else None
+    except ValueError:
+        return None
+
+
+def _count(raw: Any) -> int:  # noqa: ANN401 -- redis-py gives bytes or str
+    written = text(raw or "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 16 else 0

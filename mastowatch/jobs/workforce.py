@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from rq.command import send_shutdown_command
 
 from mastowatch.jobs.context import DRY_RUN_SWITCH
 from mastowatch.jobs.control import ensure_listening
-from mastowatch.jobs.records import moment, text
+from mastowatch.jobs.records import answers, moment, text
 from mastowatch.jobs.refusals import Unknown
 
 _FIELDS = (
@@ -28,6 +29,8 @@ _FIELDS = (
     "dry_run",
     "rules",
 )
+_COUNT = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SECONDS_MAX = 1e12
 
 
 class WorkerRow(BaseModel):
@@ -60,9 +63,10 @@ def read_workers(redis: Redis) -> list[WorkerRow]:
             pipe.hmget(f"rq:worker:{name}", list(_FIELDS))
             pipe.smembers(f"rq:worker:{name}:executions")
         pipe.exists(DRY_RUN_SWITCH)
-        *found, rehearsing = pipe.execute()
+        # What is of another type where a worker's record should be is nobody's worker, and hides no other.
+        *found, rehearsing = answers(pipe)
     rows = zip(names, found[::2], found[1::2], strict=True)
-    return [_row(name, values, executions, bool(rehearsing)) for name, values, executions in rows if any(values)]
+    return [_row(name, values, executions, bool(rehearsing)) for name, values, executions in rows if any(values or ())]
 
 
 def stop_worker(redis: Redis, name: str) -> None:
@@ -73,23 +77,36 @@ def stop_worker(redis: Redis, name: str) -> None:
     send_shutdown_command(redis, name)
 
 
-def _row(name: str, values: Sequence[Any], executions: set[Any], rehearsing: bool) -> WorkerRow:  # noqa: FBT001
+def _row(name: str, values: Sequence[Any], executions: set[Any] | None, rehearsing: bool) -> WorkerRow:  # noqa: FBT001
     fields = {key: text(raw) if raw is not None else "" for key, raw in zip(_FIELDS, values, strict=True)}
     dry_run = {"true": True, "false": False}.get(fields["dry_run"])
-    jobs = sorted(text(raw).partition(":")[0] for raw in executions)
+    jobs = sorted(text(raw).partition(":")[0] for raw in executions or ())
     return WorkerRow(
         name=name,
         state=fields["state"] or "unknown",
         queues=[queue for queue in fields["queues"].split(",") if queue],
         hostname=fields["hostname"],
-        pid=int(fields["pid"]) if fields["pid"].isdigit() else None,
+        pid=_whole(fields["pid"]) or None,
         current_job_id=jobs[0] if jobs else None,
         started_at=moment(fields["birth"]),
         last_heartbeat=moment(fields["last_heartbeat"]),
-        finished=int(fields["successful_job_count"] or 0),
-        failed=int(fields["failed_job_count"] or 0),
-        working_s=round(float(fields["total_working_time"] or 0), 3),
+        finished=_whole(fields["successful_job_count"]),
+        failed=_whole(fields["failed_job_count"]),
+        working_s=_seconds(fields["total_working_time"]),
         # Its settings, or the switch, which counts for all.
         dry_run=dry_run if dry_run is None else dry_run or rehearsing,
         rules=fields["rules"] or None,
     )
+
+
+def _whole(written: str) -> int:
+    """Return a count, 0 for what is none."""
+    return int(written) if _COUNT.fullmatch(written) else 0
+
+
+def _seconds(written: str) -> float:
+    try:
+        found = float(written or 0)
+    except ValueError:
+        return 0.0
+    return round(found, 3) if 0 <= found < _SECONDS_MAX else 0.0

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
-from rq.utils import as_text
 
 from mastowatch.reliable.pausing import Paused, read
 from mastowatch.reliable.scripts import PAUSED_QUEUES, TOTALS
@@ -71,13 +70,13 @@ def queue_depths(redis: Redis, names: Sequence[str]) -> dict[str, int]:
 
 def known_queues(redis: Redis) -> list[str]:
     """Return the names of all queues that RQ knows, sorted."""
-    return sorted(as_text(raw).removeprefix("rq:queue:") for raw in redis.smembers("rq:queues"))
+    return sorted(_text(raw).removeprefix("rq:queue:") for raw in redis.smembers("rq:queues"))
 
 
 def _ages(redis: Redis, first_ids: Sequence[Any], now: float) -> list[float]:
     with redis.pipeline(transaction=False) as pipe:
         for raw in first_ids:
-            pipe.hget(f"rq:job:{as_text(raw) if raw else ''}", "enqueued_at")
+            pipe.hget(f"rq:job:{_text(raw or '')}", "enqueued_at")
         return [_age(raw, now) for raw in pipe.execute()]
 
 
@@ -85,7 +84,7 @@ def _age(raw: bytes | None, now: float) -> float:
     if not raw:
         return 0.0
     try:
-        at = datetime.fromisoformat(as_text(raw))
+        at = datetime.fromisoformat(_text(raw))
     except ValueError:  # a damaged record must not take the whole page with it
         return 0.0
     return max(0.0, now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
@@ -93,7 +92,9 @@ def _age(raw: bytes | None, now: float) -> float:
 
 def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
     depth, _, *counts = chunk
-    started, finished, failed, scheduled, deferred, canceled, workers, totals, paused = counts
+    *sizes, totals, paused = counts
+    started, finished, failed, scheduled, deferred, canceled, workers = sizes
+    finished_total, failed_total = (_total(raw) for raw in totals)
     return QueueFacts(
         name=name,
         depth=depth,
@@ -105,7 +106,16 @@ def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
         deferred=deferred,
         canceled=canceled,
         workers=workers,
-        finished_total=int(totals[0] or 0),
-        failed_total=int(totals[1] or 0),
+        finished_total=finished_total,
+        failed_total=failed_total,
         paused=read(paused) if paused is not None else None,
     )
+
+
+def _total(raw: Any) -> int:  # noqa: ANN401 -- redis-py gives bytes or str
+    written = _text(raw or "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 16 else 0
+
+
+def _text(raw: Any) -> str:  # noqa: ANN401 -- redis-py gives bytes or str
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)

@@ -17,6 +17,8 @@ from rq.utils import as_text
 
 from mastowatch.reliable.scripts import PAUSED_QUEUES
 
+_CALENDARS_END = 253_402_300_799.0  # of the year 9999
+
 
 @dataclass(frozen=True, slots=True)
 class Paused:
@@ -45,6 +47,12 @@ def read(raw: Any) -> Paused:  # noqa: ANN401 -- redis-py gives bytes or str
     """Return an entry; one that can't be read pauses its queue all the same."""
     try:
         by, at = json.loads(raw)
-        return Paused(str(by), float(at))
-    except (ValueError, TypeError):
+        return Paused(str(by), epoch(at))
+    except (ValueError, TypeError, RecursionError):
         return Paused("", 0.0)
+
+
+def epoch(found: Any) -> float:  # noqa: ANN401 -- JSON, or what redis-py gives
+    """Return epoch seconds; 0 for what is past all calendars. Raises ValueError or TypeError for what is no number."""
+    at = float(found)
+    return at if 0 <= at < _CALENDARS_END else 0.0

@@ -26,6 +26,7 @@ from rq_scheduler import Scheduler
 from mastowatch.logs import event
 from mastowatch.reliable.delayed import Delayed
 from mastowatch.reliable.lock import OwnedLock
+from mastowatch.reliable.pausing import epoch
 from mastowatch.reliable.scripts import TAKERS, taken_key
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import fresh_name
@@ -161,8 +162,8 @@ def read_interval(raw: Any) -> Interval | None:  # noqa: ANN401 -- redis-py give
     """Read an entry of INTERVALS; None for one that is not there or can't be read: then the settings' counts."""
     try:
         every_s, by, at = json.loads(raw or "null") or (0, "", 0)
-        return Interval(int(every_s), str(by), float(at)) if 1 <= int(every_s) <= EVERY_MAX_S else None
-    except (ValueError, TypeError):
+        return Interval(int(every_s), str(by), epoch(at)) if 1 <= every_s <= EVERY_MAX_S else None
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

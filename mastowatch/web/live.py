@@ -31,6 +31,8 @@ HEARTBEAT_S = 15.0
 COME_AGAIN_MS = 2000
 # Looks that a client may be behind before its stream ends; its next one begins with how things stand then.
 BEHIND_MAX = 30
+# How long a stream that ends may take for what is still to be sent: a client may have stopped to take anything.
+LAST_S = 0.5
 # Where the server puts, in a request's scope, what it sets when streams have to end.
 ENDING = "mastowatch.ending"
 
@@ -73,12 +75,12 @@ class Live(Generic[P]):
         self._looking: asyncio.Task[None] | None = None
         self._last: P | None = None
 
-    def response(self, limit: int | None = None) -> Response:
+    def response(self, limit: int | None = None, until: asyncio.Event | None = None) -> Response:
         """Return the answer to one who wants to listen: a stream, or 503 where AT_MOST listen already.
 
-        The stream ends after ``limit`` looks that brought something new.
+        The stream ends after ``limit`` looks that brought something new, and once ``until`` is set.
         """
-        return _Stream(self, limit)
+        return _Stream(self, limit, until)
 
     @property
     def full(self) -> bool:
@@ -136,7 +138,7 @@ class _Listener:
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque()
         self._woken = asyncio.Event()
-        self._closed = False
+        self.closed = asyncio.Event()
 
     def put(self, frames: bytes) -> None:
         if len(self._waiting) >= BEHIND_MAX:
@@ -146,7 +148,7 @@ class _Listener:
             self._woken.set()
 
     def close(self) -> None:
-        self._closed = True
+        self.closed.set()
         self._woken.set()
 
     async def next(self) -> list[bytes] | None:
@@ -155,7 +157,7 @@ class _Listener:
             await asyncio.wait_for(self._woken.wait(), HEARTBEAT_S)
         except TimeoutError:
             return []
-        if self._closed:
+        if self.closed.is_set():
             return None
         waiting = list(self._waiting)
         self._waiting.clear()
@@ -167,8 +169,8 @@ class _Stream(Response):
     media_type = "text/event-stream"
 
     # Without the base's __init__: there is neither a body nor its length.
-    def __init__(self, live: Live[P], limit: int | None) -> None:
-        self._live, self._limit = live, limit
+    def __init__(self, live: Live[P], limit: int | None, until: asyncio.Event | None) -> None:
+        self._live, self._limit, self._until = live, limit, until or asyncio.Event()
         self.status_code = 200
         self.background = None
         self.body = b""
@@ -185,14 +187,19 @@ class _Stream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         ending: asyncio.Event = scope.get(ENDING) or asyncio.Event()
         with self._live.listening() as listener:
-            ends = (_hung_up(receive), ending.wait(), asyncio.sleep(self._live.lives_s))
-            watchers = [asyncio.ensure_future(one) for one in ends]
+            passing = asyncio.ensure_future(_pass_on(listener, send, self._limit))
+            over = (ending.wait(), self._until.wait(), listener.closed.wait(), asyncio.sleep(self._live.lives_s))
+            watchers = [asyncio.ensure_future(one) for one in (_hung_up(receive), *over)]
             for one in watchers:
                 one.add_done_callback(lambda _: listener.close())
             try:
-                await _pass_on(listener, send, self._limit)
+                await asyncio.wait([passing, *watchers], return_when=asyncio.FIRST_COMPLETED)
+                # While a client takes nothing, sending waits; without an end to that it would keep its place for ever.
+                await asyncio.wait([passing], timeout=LAST_S)
+                if passing.done():
+                    passing.result()
             finally:
-                for one in watchers:
+                for one in (passing, *watchers):
                     one.cancel()
 
 

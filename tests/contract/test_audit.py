@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -90,3 +91,27 @@ def test_fields_of_a_newer_version_are_passed_over(redis):
         RedisAudit.STREAM, {"entry": json.dumps({"at": 1.0, "event": "judged", "outcome": "x", "why": "", "n": 1})}
     )
     assert RedisAudit(redis).recent(1)[0].outcome == "x"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"entry": "x"},
+        {"entry": "[" * 100_000},
+        {"entry": '{"at": "x", "event": "judged", "outcome": "", "why": ""}'},
+        {"entry": '{"at": 1e300, "event": "judged", "outcome": "", "why": ""}'},
+        {"entry": '{"at": 1, "event": "judged", "outcome": "", "why": "", "rules": {"a": "b"}}'},
+        {"entry": '{"at": 1, "event": "judged"}'},
+        {"other": b"\xff"},
+    ],
+)
+def test_entries_that_can_not_be_read_hide_no_others(redis, damage):
+    audit = RedisAudit(redis)
+    audit.add(replace(ENTRY, at=1.0))
+    for _ in range(3):
+        redis.xadd(RedisAudit.STREAM, damage)
+    audit.add(replace(ENTRY, at=2.0))
+    assert [one.at for one in audit.recent(2)] == [2.0, 1.0]
+    ((place, newest),) = audit.older(None, 1)
+    assert newest.at == 2.0
+    assert [one.at for _, one in audit.older(place, 1)] == [1.0]

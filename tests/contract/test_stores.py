@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from redis import Redis
@@ -216,6 +217,41 @@ def test_the_oldest_case_falls_off(make):
     assert [case.account_id for case in cases.latest(9)] == ["3", "2"]
     assert cases.get("1") is None
     assert cases.count() == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "x",
+        "null",
+        "[" * 100_000,
+        "{}",
+        json.dumps({**asdict(CASE), "judged_at": "x"}),
+        json.dumps({**asdict(CASE), "judged_at": 1e300}),
+        json.dumps({**asdict(CASE), "acct": None}),
+        json.dumps({**asdict(CASE), "reasons": [{"rule_id": 1}]}),
+        json.dumps({**asdict(CASE), "later": "x"}),
+    ],
+)
+def test_cases_that_can_not_be_read_hide_no_others(redis, damage):
+    cases = redis_store.RedisCases(redis)
+    for number in range(5):
+        cases.put(replace(CASE, account_id=f"{number}", judged_at=NOW + number))
+    for number in (2, 3, 4):
+        redis.set(f"mastowatch:case:{number}", damage)
+    assert [case.account_id for case in cases.latest(1)] == ["1"]
+    assert [case.account_id for case in cases.latest(9)] == ["1", "0"]
+    assert [case.account_id for case in cases.older((NOW + 4, "4"), 1)] == ["1"]
+    assert cases.get("3") is None
+
+
+def test_what_a_newer_version_writes_into_a_case_is_passed_over(redis):
+    cases = redis_store.RedisCases(redis)
+    newer = {**asdict(CASE), "colour": "red"}
+    newer["reasons"] = [{**one, "colour": "red"} for one in newer["reasons"]]
+    cases.put(CASE)
+    redis.set(f"mastowatch:case:{CASE.account_id}", json.dumps(newer))
+    assert cases.get(CASE.account_id) == CASE
 
 
 def test_the_panic_stop_says_who_switched_it_on_and_when(make):

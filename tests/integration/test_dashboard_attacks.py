@@ -525,3 +525,24 @@ def test_where_it_is_read_only_nobody_changes_anything(redis: Redis):
             assert "read-only" in answer.text
         assert not wrote(redis, before)
         assert client.post("/sign-out", data={"csrf": token}, headers=FROM_HERE).status_code == 303
+
+
+def test_who_signs_out_is_told_nothing_more(view: View):
+    app = create_dashboard(view, access_for_tests(view))
+    with served(app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}", timeout=20) as client:
+        client.headers["Accept"] = "text/html"
+        sign_in(client, view, "switch")
+        other = cookie_for(view, "switch")
+        with (
+            client.stream("GET", "/events") as mine,
+            httpx.stream("GET", f"{client.base_url}/events", cookies=other, timeout=20) as of_another,
+        ):
+            heard, heard_too = mine.iter_lines(), of_another.iter_lines()
+            assert "event: counters" in heard
+            assert "event: counters" in heard_too
+            headers = {"Origin": f"http://{host}:{port}", "Sec-Fetch-Site": "same-origin"}
+            answer = client.post("/sign-out", data={"csrf": csrf_of(client)}, headers=headers)
+            assert answer.status_code == 303
+            assert not [line for line in heard if line.startswith("event")][1:]
+            view.jobs.analyze("4711")
+            assert "event: changed" in heard_too

@@ -350,7 +350,13 @@ def test_a_redirect_of_the_server_is_not_followed():
     assert Elsewhere.got == ["/oauth/token"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"x" * 300_000, json.dumps({"access_token": 5}).encode()])
+_SENSELESS = [
+    *(b"", b"[]", b"<html>", b"x" * 300_000, b"[" * 100_000),
+    *(json.dumps({"access_token": one}).encode() for one in (5, "", "snow\u2603", "half\ud800", "two\r\nlines")),
+]
+
+
+@pytest.mark.parametrize("body", _SENSELESS)
 def test_an_answer_that_makes_no_sense_is_an_error_of_ours(body: bytes):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
@@ -36,9 +36,9 @@ def add(app: FastAPI, site: Site) -> None:
     live = Live(lambda: look(site), tell)
 
     @app.get("/events")
-    async def events() -> Response:
-        """Tell what changes from now on."""
-        return live.response()
+    async def events(request: Request) -> Response:
+        """Tell what changes from now on, until the session ends."""
+        return live.response(until=site.access.signed_out(request))
 
 
 def look(site: Site) -> Look:

@@ -1,7 +1,9 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
 
+from mastowatch.cli.records import refuse
 from mastowatch.cli.tables import NARROWEST, ago, lines_of, plain, span, table, to_json, wide
 
 NOW = 1_767_268_800.0
@@ -37,6 +39,20 @@ def test_wide_letters_count_as_two():
 def test_a_text_can_not_steer_the_terminal():
     assert plain("a\x1b[31mb\r\nc\u202e\x07") == "a\ufffd[31mb c\ufffd\ufffd"
     assert lines_of("Traceback\n  File \x1b]0;x\x07") == ["Traceback", "  File \ufffd]0;x\ufffd"]
+
+
+def test_json_can_not_steer_the_terminal_and_says_the_same():
+    hostile = "a\x1b[31m\x9b31m\x7f\u202e\u2028\U000e0001日\n"
+    for indent in (None, 2):
+        written = to_json({"text": [hostile, {hostile: 1}]}, indent=indent)
+        assert all(one.isprintable() or one == "\n" for one in written)
+        assert "日" in written
+        assert json.loads(written) == {"text": [hostile, {hostile: 1}]}
+
+
+def test_a_refusal_can_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]):
+    assert refuse("queue: there are: high, \x1b]0;x\x07, \x9b2J") == 1
+    assert capsys.readouterr().err == "mastowatch: queue: there are: high, \ufffd]0;x\ufffd, \ufffd2J\n"
 
 
 @pytest.mark.parametrize(

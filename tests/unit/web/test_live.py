@@ -13,9 +13,10 @@ from mastowatch.web.live import ENDING, Event, Live
 
 
 class Client:
-    """One that listens: what it hears stands in ``heard``."""
+    """One that listens: what it hears stands in ``heard``. After ``takes`` parts of the body it takes no more."""
 
-    def __init__(self, live: Live[int]) -> None:
+    def __init__(self, live: Live[int], takes: int | None = None) -> None:
+        self._takes, self.stuck = takes, asyncio.Event()
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.heard = b""
@@ -31,6 +32,11 @@ class Client:
     async def _send(self, message):
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], dict(message["headers"])
+        elif self._takes is not None:
+            self._takes -= 1
+            if self._takes < 0:
+                self.stuck.set()
+                await asyncio.Event().wait()
         self.heard += message.get("body", b"")
         self._news.set()
 
@@ -40,8 +46,11 @@ class Client:
                 self._news.clear()
                 await self._news.wait()
 
-    async def leaves(self) -> None:
+    def hangs_up(self) -> None:
         self._left.set()
+
+    async def leaves(self) -> None:
+        self.hangs_up()
         async with asyncio.timeout(20):
             await self.task
 
@@ -148,6 +157,26 @@ def test_who_cannot_keep_up_is_let_go(monkeypatch: pytest.MonkeyPatch):
             with live.listening() as slow:
                 await keeps_up.hears(b"data: 20\n")
                 assert await slow.next() is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("why", ["behind", "server stops", "life is over", "client has left"])
+def test_who_takes_nothing_any_more_gives_its_place_up(monkeypatch: pytest.MonkeyPatch, why: str):
+    monkeypatch.setattr(lives, "BEHIND_MAX", 3 if why == "behind" else 10**9)
+
+    async def run() -> None:
+        live = quick(Looks(), at_most=1, lives_s=0.01 if why == "life is over" else 3600)
+        stuck = Client(live, takes=1)
+        async with asyncio.timeout(20):
+            await stuck.stuck.wait()
+            if why == "server stops":
+                stuck.ending.set()
+            if why == "client has left":
+                stuck.hangs_up()
+            await stuck.task
+        assert not live.full
+        assert not live.looking
 
     asyncio.run(run())
 

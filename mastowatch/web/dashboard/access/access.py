@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -57,6 +59,8 @@ class Access:
         self.passwords = passwords if passwords is not None and len(passwords) else None
         self.mastodon = MastodonWay(server, self.address, key, clock) if server is not None else None
         self._said = Seal(key, "said", clock)
+        # By the session's id, as long as somebody waits for it.
+        self._signed_out: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self.sessions = Sessions(key, ended, clock, settings.dashboard_session_hours * 3600, self._mark_of)
 
     @classmethod
@@ -164,6 +168,17 @@ class Access:
     def begin(self, response: Response, name: str, role: Role, way: Way) -> None:
         """Sign somebody in: a new session, whatever the browser had before."""
         self.cookies.put(response, "session", self.sessions.begin(name, role, way), None)
+
+    async def end(self, session: Session) -> None:
+        """End a session for good, and what still goes on for it; raises StoreUnavailable."""
+        await asyncio.to_thread(self.sessions.end, session)
+        if (waited_for := self._signed_out.get(session.id)) is not None:
+            waited_for.set()
+
+    def signed_out(self, request: Request) -> asyncio.Event:
+        """Return what is set as soon as whoever asks has signed out here; never without a session."""
+        session = self.session(request)
+        return self._signed_out.setdefault(session.id, asyncio.Event()) if session is not None else asyncio.Event()
 
     def _mark_of(self, way: Way, name: str) -> str | None:
         """Return what a session of this name rests on now, or None: such a session is over."""

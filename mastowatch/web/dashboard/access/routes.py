@@ -188,7 +188,7 @@ class SignInPages:
         """End the session for good."""
         session, _ = await self._access.own_form(request)
         response = RedirectResponse(f"{self._access.base}/sign-in", 303)
-        await asyncio.to_thread(self._access.sessions.end, session)
+        await self._access.end(session)
         self._access.cookies.drop(response, "session")
         self._access.say(request, response, "You are signed out.")
         event(log, logging.INFO, "signed_out", way=session.way, person=session.name)
