@@ -15,6 +15,7 @@ from mastowatch.domain.wording import count
 from mastowatch.jobs.actions import Actions, BulkAction, BulkResult
 from mastowatch.jobs.bulk import DONE
 from mastowatch.jobs.context import View
+from mastowatch.jobs.refusals import BadParameter
 
 _QUESTIONS = {"cancel": "Cancel", "requeue": "Queue again", "delete": "Delete", "run": "Run now"}
 # One step, with or without changing anything, from where the one before has ended.
@@ -26,6 +27,8 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
     def act(view: View, actions: Actions) -> int:
         where, action = job_filter(arguments, view.clock()), cast("BulkAction", arguments.action)
+        if where.any and not arguments.all:
+            raise BadParameter("name the jobs that are meant (like --status failed), or say --all")
         return _act(
             arguments,
             action,
@@ -51,6 +54,9 @@ def _act(arguments: argparse.Namespace, action: str, step: _Step, *, again: bool
     told = f"{'more than ' if found.left else ''}{count(found.matched, 'job')}"
     if not found.matched and not found.left:
         _tell(arguments, found, "No job matches.")
+        return 0
+    if arguments.dry_run:
+        _tell(arguments, found, f"{_QUESTIONS[action]}: {told}; none was changed.")
         return 0
     if not wanted(arguments, f"{_QUESTIONS[action]}: {told}. Go on?"):
         _tell(arguments, found, f"{_QUESTIONS[action]}: {told}; none was changed.")

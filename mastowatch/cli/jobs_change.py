@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 
 from mastowatch.cli.records import EXIT_NO, change, refuse
+from mastowatch.cli.tables import tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.refusals import Refusal
+
+# What a person reads in place of the status.
+_SAID = {
+    ("cancel", "stopping"): "runs; its worker has been told to stop it",
+    ("requeue", "queued"): "queued again",
+    ("run", "queued"): "runs next",
+}
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
@@ -19,20 +27,23 @@ def _change(actions: Actions, arguments: argparse.Namespace) -> int:
     status = 0
     for job_id in dict.fromkeys(arguments.ids):
         try:
-            print(f"{job_id}: {_one(actions, arguments.action, job_id)}")
+            status_now = _one(actions, arguments.action, job_id)
+            said = _SAID.get((arguments.action, status_now), status_now)
+            tell(arguments, f"{job_id}: {said}", {"id": job_id, "status": status_now})
         except Refusal as refusal:
             status = refuse(f"{refusal}", EXIT_NO)
     return status
 
 
 def _one(actions: Actions, action: str, job_id: str) -> str:
+    """Do it, and return the job's status, as the API tells it."""
     if action == "cancel":
-        return "canceled" if actions.cancel(job_id) == "canceled" else "runs; its worker has been told to stop it"
-    if action == "requeue":
-        actions.requeue(job_id)
-        return "queued again"
+        return actions.cancel(job_id)
     if action == "delete":
         actions.delete(job_id)
         return "deleted"
-    actions.run_now(job_id)
-    return "runs next"
+    if action == "requeue":
+        actions.requeue(job_id)
+    else:
+        actions.run_now(job_id)
+    return "queued"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mastowatch.cli.records import answer, change
-from mastowatch.cli.tables import NOTHING, print_json, print_table, span
+from mastowatch.cli.tables import NOTHING, print_json, print_table, span, tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
@@ -27,25 +27,25 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def pause(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Have no worker take its jobs; paused already, it stays so."""
-    return change(loaded, lambda _, actions: _pause(actions, arguments.queue))
+    return change(loaded, lambda _, actions: _pause(actions, arguments))
 
 
 def resume(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Let workers take its jobs again."""
-    return change(loaded, lambda _, actions: _resume(actions, arguments.queue))
+    return change(loaded, lambda _, actions: _resume(actions, arguments))
 
 
-def _pause(actions: Actions, queue: str) -> int:
+def _pause(actions: Actions, arguments: argparse.Namespace) -> int:
     with suppress(WrongState):
-        actions.pause_queue(queue)
-    print(f"{queue}: paused")
+        actions.pause_queue(arguments.queue)
+    tell(arguments, f"{arguments.queue}: paused", {"queue": arguments.queue, "paused": True})
     return 0
 
 
-def _resume(actions: Actions, queue: str) -> int:
+def _resume(actions: Actions, arguments: argparse.Namespace) -> int:
     with suppress(WrongState):
-        actions.resume_queue(queue)
-    print(f"{queue}: not paused")
+        actions.resume_queue(arguments.queue)
+    tell(arguments, f"{arguments.queue}: not paused", {"queue": arguments.queue, "paused": False})
     return 0
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from mastowatch.cli.jobs_filter import length
 from mastowatch.cli.records import answer, change
-from mastowatch.cli.tables import ago, print_json, print_table, span
+from mastowatch.cli.tables import ago, print_json, print_table, span, tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
@@ -26,21 +26,24 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def resume(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Let it run again, from its next tick on."""
-    return _changed(loaded, arguments, lambda actions: actions.resume_recurring(arguments.task), "not paused")
+    return _changed(loaded, arguments, lambda actions: actions.resume_recurring(arguments.task), paused=False)
 
 
 def pause(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Let its ticks pass without a run."""
-    return _changed(loaded, arguments, lambda actions: actions.pause_recurring(arguments.task), "paused")
+    return _changed(loaded, arguments, lambda actions: actions.pause_recurring(arguments.task), paused=True)
 
 
 def interval(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Have it run so often from now on, or as the settings say."""
 
-    def act(_: View, actions: Actions) -> int:
+    def act(view: View, actions: Actions) -> int:
         every_s = None if arguments.every == "settings" else length("interval", arguments.every)
         actions.set_interval(arguments.task, every_s)
-        print(f"{arguments.task}: runs {'as the settings say' if every_s is None else f'every {every_s} s'}")
+        if arguments.json:
+            print_json(next(one for one in _rows(view) if one.id == arguments.task))
+        else:
+            print(f"{arguments.task}: runs {'as the settings say' if every_s is None else f'every {every_s} s'}")
         return 0
 
     return change(loaded, act)
@@ -48,35 +51,39 @@ def interval(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def reschedule(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Plan all of them anew, now."""
-    del arguments
 
     def act(_: View, actions: Actions) -> int:
-        for job_id in actions.reschedule():
-            print(f"{job_id}: planned for now")
+        ids = actions.reschedule()
+        tell(arguments, "\n".join(f"{job_id}: planned for now" for job_id in ids), {"ids": ids})
         return 0
 
     return change(loaded, act)
 
 
-def _changed(loaded: Loaded, arguments: argparse.Namespace, act: Callable[[Actions], None], what: str) -> int:
+def _changed(loaded: Loaded, arguments: argparse.Namespace, act: Callable[[Actions], None], *, paused: bool) -> int:
     """Do it; where it is so already, it stays so."""
 
     def act_and_tell(_: View, actions: Actions) -> int:
         with suppress(WrongState):
             act(actions)
-        print(f"{arguments.task}: {what}")
+        said = f"{arguments.task}: {'paused' if paused else 'not paused'}"
+        tell(arguments, said, {"id": arguments.task, "paused": paused})
         return 0
 
     return change(loaded, act_and_tell)
 
 
 def _list(view: View, arguments: argparse.Namespace) -> int:
-    rows = recurring_rows(view.redis, recurring_jobs(view.settings), view.clock())
+    rows = _rows(view)
     if arguments.json:
         print_json({"jobs": rows, "count": len(rows)})
         return 0
     print_table(_HEADS, [_row(one, view.clock()) for one in rows], right=("every", "took", "skipped"))
     return 0
+
+
+def _rows(view: View) -> list[RecurringRow]:
+    return recurring_rows(view.redis, recurring_jobs(view.settings), view.clock())
 
 
 def _row(one: RecurringRow, now: float) -> tuple[str, ...]:
@@ -96,7 +103,8 @@ def run_now(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Queue a run right now, beside its plan; 1 if the last one still waits or runs."""
 
     def act(_: View, actions: Actions) -> int:
-        print(f"{actions.run_recurring(arguments.task)}: queued")
+        job_id = actions.run_recurring(arguments.task)
+        tell(arguments, f"{job_id}: queued", {"id": job_id, "status": "queued"})
         return 0
 
     return change(loaded, act)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mastowatch.cli.records import change
+from mastowatch.cli.tables import tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.refusals import BadParameter
@@ -16,7 +17,8 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 
 def _trigger(actions: Actions, arguments: argparse.Namespace) -> int:
-    print(actions.trigger(arguments.task, dict(map(_argument, arguments.arguments))))
+    job_id = actions.trigger(arguments.task, dict(map(_argument, arguments.arguments)))
+    tell(arguments, job_id, {"id": job_id, "status": "queued"})
     return 0
 
 

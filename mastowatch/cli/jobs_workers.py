@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mastowatch.cli.records import answer, change
-from mastowatch.cli.tables import ago, print_json, print_table, span
+from mastowatch.cli.tables import ago, print_json, print_table, span, tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
@@ -21,12 +21,13 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def stop(loaded: Loaded, arguments: argparse.Namespace) -> int:
     """Have it finish the job at hand and end."""
-    return change(loaded, lambda _, actions: _stop(actions, arguments.name))
+    return change(loaded, lambda _, actions: _stop(actions, arguments))
 
 
-def _stop(actions: Actions, name: str) -> int:
-    actions.stop_worker(name)
-    print(f"{name}: finishes the job at hand and ends; its unit stays stopped until it is started")
+def _stop(actions: Actions, arguments: argparse.Namespace) -> int:
+    actions.stop_worker(arguments.name)
+    said = f"{arguments.name}: finishes the job at hand and ends; its unit stays stopped until it is started"
+    tell(arguments, said, {"name": arguments.name, "status": "stopping"})
     return 0
 
 

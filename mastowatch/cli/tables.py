@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,11 @@ def wide(text: str) -> int:
 def print_json(value: Any) -> None:  # noqa: ANN401 -- JSON
     """Print a model of the API, or what is made of such, as JSON."""
     print(to_json(value, indent=2))
+
+
+def tell(arguments: argparse.Namespace, text: str, document: Mapping[str, object]) -> None:
+    """Print what was done in a line: ``text`` for a person; with ``--json`` the fields that the API would answer."""
+    print(to_json(document) if arguments.json else text)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 -- JSON

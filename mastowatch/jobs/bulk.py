@@ -25,6 +25,9 @@ SCAN_MAX, SCAN_PART = 50_000, 2_000
 # Jobs changed in one step, which holds Redis up: for a few ms, also where each has to be found in a long queue.
 _PART, EMPTY_PART = 100, 200
 
+# Filters that are told in the audit without their text.
+_NOT_TOLD = ("error", "text", "failure")
+
 
 class BulkResult(BaseModel):
     """What came of it."""
@@ -121,7 +124,7 @@ def empty_failed(redis: Redis, queue: str | None, clock: Callable[[], float], *,
     matched = sum(int(redis.zcard(f"rq:failed:{name}")) for name in queues)
     until = time.monotonic() + SECONDS_MAX
     looked = gone = 0
-    left = dry_run and matched > 0
+    left = False
     for name in () if dry_run else queues:
         stayed = 0
         while True:
@@ -138,7 +141,7 @@ def empty_failed(redis: Redis, queue: str | None, clock: Callable[[], float], *,
 
 
 def describe(where: JobFilter) -> str:
-    """Return what was chosen, in words, for the audit; not the text of an error, which may hold anything."""
+    """Return what was chosen, in words, for the audit; not the texts of errors, which may hold anything."""
     chosen = {name: value for name, value in asdict(where).items() if value is not None}
-    told = [f"{name} {'...' if name in ('error', 'text') else value}" for name, value in chosen.items()]
+    told = [f"{name} {'...' if name in _NOT_TOLD else value}" for name, value in chosen.items()]
     return f" with {', '.join(told)}" if told else ""

@@ -67,6 +67,11 @@ class JobFilter:
         return bool(self.function or self.error or self.text or self.failure) or self.timed
 
     @property
+    def any(self) -> bool:
+        """Whether all jobs are meant, as nothing is named; an empty text names nothing."""
+        return not (self.queue or self.status or self.searches)
+
+    @property
     def digest(self) -> str:
         """Eight characters that stand for just this filter."""
         return hashlib.sha256(repr(astuple(self)).encode("utf-8", "backslashreplace")).hexdigest()[:8]

@@ -14,7 +14,7 @@ from mastowatch.jobs.described import JSON, LINK, LOCATION, also, told
 from mastowatch.jobs.detail import JobDetail, read_job
 from mastowatch.jobs.failures import FailureGroups, failure_groups
 from mastowatch.jobs.listing import JobPage, list_jobs, page_json
-from mastowatch.jobs.parameters import DryRun, Flag, JobCursor, Limit, Which, is_any, link_next, next_link
+from mastowatch.jobs.parameters import DryRun, Flag, JobCursor, Limit, Which, link_next, next_link
 from mastowatch.jobs.records import JobRow
 from mastowatch.jobs.refusals import BadParameter
 
@@ -221,6 +221,6 @@ def _add_bulk(routes: APIRouter, actions: Actions) -> None:
 
         While `left` is true there are more than one request does: ask again, with the `next_cursor` it gave.
         """
-        if is_any(where) and not all:
+        if where.any and not all:
             raise BadParameter("all: name the jobs that are meant (like status=failed), or say all=true")
         return actions.bulk(action, where, dry_run=dry_run, cursor=cursor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -150,11 +149,6 @@ def which(
 
 
 Which = Annotated[JobFilter, Depends(which)]
-
-
-def is_any(where: JobFilter) -> bool:
-    """Tell whether all jobs are meant."""
-    return all(getattr(where, one.name) is None for one in fields(where))
 
 
 def link_next(request: Request, response: Response, next_cursor: str | None) -> None:

@@ -108,7 +108,7 @@ def router(view: View, actions: Actions) -> APIRouter:
         return QueuePaused(queue=queue, paused=False)
 
     example = {
-        "action": "delete",
+        "action": "empty_failed",
         "matched": 3,
         "done": 3,
         "skipped": 0,

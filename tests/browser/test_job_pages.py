@@ -17,8 +17,6 @@ from tests.browser.axe import axe
 from tests.browser.looking import overflow
 from tests.browser.seed import fail_job
 
-# Machines with much else to do take their time to fetch a page again.
-expect.set_options(timeout=20_000)
 FAILED = "analyze_and_maybe_report-1150777"
 WAITING = "analyze_and_maybe_report-1152000"
 RUNNING = "poll_admin_accounts-now"

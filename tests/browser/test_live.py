@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -36,6 +36,19 @@ def test_a_job_that_fails_while_you_look_shows_without_a_reload(open_page, redis
     fail_job(redis, "analyze_and_maybe_report-7")
     failed(page, 17)
     assert page.evaluate("window.mark") == "same page"
+
+
+def test_what_happens_before_a_page_hears_anything_shows_as_well(open_page, redis):
+    page = open_page("/")
+    failed(page, 16)
+
+    def late(route: Route) -> None:
+        fail_job(redis, "analyze_and_maybe_report-7")
+        route.continue_()
+
+    page.route("**/events", late)
+    page.reload()
+    failed(page, 17)
 
 
 def test_leaves_alone_what_somebody_is_at(open_page, redis):

@@ -23,6 +23,7 @@ from mastowatch.jobs.switches import read_switches
 from mastowatch.reliable.facts import queue_facts
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from tests.engine import attempts, end_all, fail, leftovers, note, notes, start, wait
+from tests.left_jobs import LeftJob, leave
 
 pytestmark = pytest.mark.redis
 
@@ -353,6 +354,11 @@ class TestBulk:
         actions.bulk("delete", JobFilter(text="secretive", status="failed"), dry_run=False)
         assert trail(view) == [("deleted in bulk", "1 job with status failed, text ...")]
 
+    def test_says_nothing_of_the_failures_that_are_meant_in_the_audit(self, redis: Redis, view: View, actions: Actions):
+        leave(redis, LeftJob("bad", "failed", "low", error="ValueError: alice@example.org"))
+        actions.bulk("delete", JobFilter(failure="ValueError: alice@example.org"), dry_run=False)
+        assert trail(view) == [("deleted in bulk", "1 job with failure ...")]
+
     def test_refuses_what_is_no_filter(self, actions: Actions):
         with pytest.raises(BadParameter):
             actions.bulk("delete", JobFilter(status="nope"), dry_run=True)
@@ -366,7 +372,7 @@ class TestEmptyFailed:
         put(redis, "waits", "low")
         redis.zadd("rq:failed:low", {"waits": 1, "gone": 1})  # entries that are not true any more
         counted = actions.empty_failed(None, dry_run=True)
-        assert (counted.matched, counted.done) == (1205, 0)
+        assert (counted.matched, counted.done, counted.left) == (1205, 0, False)
         done = actions.empty_failed("low")
         assert (done.matched, done.done, done.left) == (804, 804, False)
         assert redis.zcard("rq:failed:high") == 401

@@ -187,6 +187,72 @@ def test_many_are_changed_after_a_look_at_how_many(redis, view, mastowatch):
     assert mastowatch("jobs", "bulk", "requeue", "--status", "failed", "--yes").stdout == "No job matches.\n"
 
 
+@pytest.mark.parametrize("words", [("bulk", "delete", "--status", "failed"), ("empty-failed", "default")])
+def test_a_dry_run_counts_and_changes_nothing(redis, view, mastowatch, words):
+    seed(redis, failed=3)
+    shown = mastowatch("jobs", *words, "--dry-run")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "Delete: 3 jobs; none was changed.\n", "")
+    counted = json.loads(mastowatch("jobs", *words, "--dry-run", "--json").stdout)
+    assert (counted["matched"], counted["done"]) == (3, 0)
+    assert redis.zcard("rq:failed:default") == 3
+    assert told(view) == []
+    assert mastowatch("jobs", *words, "--dry-run", "--yes").returncode == 2
+
+
+def test_all_jobs_at_once_must_be_meant(redis, mastowatch):
+    seed(redis)
+    for words in (("--yes",), ("--dry-run",), ("--text", "", "--yes")):
+        refused = mastowatch("jobs", "bulk", "delete", *words)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "or say --all" in refused.stderr
+    assert redis.llen("rq:queue:default") == 2
+    assert mastowatch("jobs", "bulk", "delete", "--all", "--yes").stdout == "Deleted: 5 jobs.\n"
+
+
+def test_what_was_done_is_told_as_the_api_tells_it(redis, redis_server, view, mastowatch):
+    seed(redis, failed=3, queued=5)
+    get_scheduler(redis, Settings()).assert_schedules(time.time())
+    start(redis_server, ["high"])
+    wait(lambda: redis.smembers("rq:workers"))
+    name = next(iter(redis.smembers("rq:workers"))).decode().removeprefix("rq:worker:")
+    wait(lambda: dict(redis.pubsub_numsub(f"rq:pubsub:{name}")).get(f"rq:pubsub:{name}".encode()))
+    job = "analyze_and_maybe_report"
+    pairs = [
+        (("cancel", f"{job}-1000"), ("POST", f"jobs/{job}-1001/cancel")),
+        (("requeue", "bad-0"), ("POST", "jobs/bad-1/requeue")),
+        (("run", f"{job}-1002"), ("POST", f"jobs/{job}-1003/run")),
+        (("trigger", "judge_again", "account_id=1"), ("POST", "trigger/judge_again")),
+        (("pause", "low"), ("POST", "queues/high/pause")),
+        (("resume", "low"), ("POST", "queues/high/resume")),
+        (("recurring", "run", "send_alerts"), ("POST", "recurring/record_queue_stats/run")),
+        (("recurring", "pause", "send_alerts"), ("POST", "recurring/record_queue_stats/pause")),
+        (("recurring", "resume", "send_alerts"), ("POST", "recurring/record_queue_stats/resume")),
+        (("recurring", "interval", "send_alerts", "45"), ("PUT", "recurring/record_queue_stats/interval")),
+        (("recurring", "reschedule"), ("POST", "scheduled/reschedule")),
+        (("worker", "stop", name), ("POST", f"workers/{name}/stop")),
+    ]
+    bodies = {"trigger/judge_again": {"account_id": "2"}, "recurring/record_queue_stats/interval": {"interval_s": 45}}
+    with client_of(create_api(view, KEY)) as client:
+        for words, (method, path) in pairs:
+            # Of the worker first: it is gone once it was told.
+            asked = client.request(method, f"/jobs/{path}", json=bodies.get(path), headers={"X-API-Key": KEY})
+            done = mastowatch("jobs", *words, "--json")
+            if words[0] == "worker" and done.returncode:
+                continue
+            ours, api = json.loads(done.stdout), asked.json()
+            assert (list(ours), asked.status_code // 100) == (list(api), 2), words
+            assert ours.get("status") == api.get("status")
+    assert json.loads(mastowatch("jobs", "delete", "good", "--json").stdout) == {"id": "good", "status": "deleted"}
+
+
+def test_failures_of_one_kind_are_found_by_their_name(redis, mastowatch):
+    seed(redis)
+    (group,) = json.loads(mastowatch("jobs", "failures", "--json").stdout)["groups"]
+    name = f"{group['error']}: {group['message']}"
+    assert json.loads(mastowatch("jobs", "list", "--failure", name, "--json").stdout)["count"] == 2
+    assert json.loads(mastowatch("jobs", "list", "--failure", "E: other", "--json").stdout)["count"] == 0
+
+
 def test_more_jobs_than_one_step_does_are_all_changed(redis, mastowatch, monkeypatch):
     queue = JsonQueue("default", connection=redis)
     for number in range(450):

@@ -10,7 +10,7 @@ NOW = 1_767_268_800.0
 
 
 def given(**changes):
-    names = ("queue", "status", "function", "error", "text", "since", "until")
+    names = ("queue", "status", "function", "error", "text", "failure", "since", "until")
     return argparse.Namespace(**{**dict.fromkeys(names), **changes})
 
 

@@ -126,6 +126,9 @@
     if (same) same.focus({ preventScroll: true });
   });
 
+  // The numbers of a header's counters but for the last, an age, which is another in any case.
+  const counted = html => (html.match(/<b>[^<]*/g) || []).slice(0, -1).join();
+
   htmx.createEventSource = url => {
     source = new EventSource(url);
     if (!on || document.hidden) {
@@ -147,6 +150,10 @@
       if (!silent && on) silent = setTimeout(() => say("This page no longer hears from the dashboard. It tries again; load it anew if that lasts.", 0), SILENT_MS);
     });
     source.addEventListener("changed", refetch);
+    // Nor what happened between the page and its first stream; but the counters, which come at once, show it.
+    source.addEventListener("counters", event => {
+      if (counted(event.data) !== counted(document.getElementById("counters").innerHTML)) refetch();
+    }, { once: true });
     source.addEventListener("gone", () => {
       away = true;
       say("Redis is away. What you see is how things were.", 0);
