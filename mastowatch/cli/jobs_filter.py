@@ -21,6 +21,7 @@ def job_filter(arguments: argparse.Namespace, now: float) -> JobFilter:
         function=arguments.function,
         error=arguments.error,
         text=arguments.text,
+        failure=arguments.failure,
         since=_moment("--since", arguments.since, now),
         until=_moment("--until", arguments.until, now),
     )

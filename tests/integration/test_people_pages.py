@@ -143,14 +143,15 @@ def test_the_switches_are_turned_and_the_audit_says_by_whom(signed: httpx.Client
     assert page.count("sam on the dashboard") >= 5
 
 
-def test_a_switch_that_the_settings_hold_says_so(signed: httpx.Client, view: View):
-    sign_in(signed, view, "switch")
-    assert view.settings.dry_run
-    assert "DRY_RUN=true" in signed.get("/switches").text
-    assert "DRY_RUN=true" in signed.get("/switches/dry-run/off").text
-    answer = post(signed, "/switches/dry-run/off")
-    signed.cookies.update(answer.cookies)
-    assert "the settings keep it on" in signed.get("/switches").text
+def test_a_switch_that_the_settings_hold_says_so(view: View):
+    view = replace(view, settings=view.settings.model_copy(update={"dry_run": True}))
+    with client_of(create_dashboard(view, access_for_tests(view)), BASE) as signed:
+        sign_in(signed, view, "switch")
+        assert "DRY_RUN=true" in signed.get("/switches").text
+        assert "DRY_RUN=true" in signed.get("/switches/dry-run/off").text
+        answer = post(signed, "/switches/dry-run/off")
+        signed.cookies.update(answer.cookies)
+        assert "the settings keep it on" in signed.get("/switches").text
 
 
 def test_an_account_is_judged_again_once(signed: httpx.Client, view: View):

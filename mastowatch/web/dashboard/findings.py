@@ -237,8 +237,8 @@ def _rehearsing(facts: Facts) -> Iterator[Finding]:
 def _recurring(facts: Facts) -> Iterator[Finding]:
     for one in facts.recurring:
         if one.paused:
-            yield Finding("note", f"{one.id} is paused and does not run.", "Resume it there", link="/recurring",
-                          then=", or ask the API:", command=f"POST /jobs/recurring/{one.id}/resume")  # fmt: skip
+            yield Finding("note", f"{one.id} is paused and does not run.", "Press Resume beside it", link="/recurring",
+                          then=", or type:", command=f"mastowatch jobs recurring resume {one.id}")  # fmt: skip
         late = facts.now - one.next_run_at.timestamp() if one.next_run_at else OVERDUE_S + 1
         if facts.scheduler and late > OVERDUE_S and not one.paused:
             yield Finding("bad", f"{one.id} is not planned as it should be.", "See the scheduler's journal:",

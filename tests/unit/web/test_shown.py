@@ -4,7 +4,7 @@ import pytest
 
 from mastowatch.jobs.records import first_line, moment
 from mastowatch.web.dashboard.charts import sparkline
-from mastowatch.web.dashboard.shown import number, span, visible
+from mastowatch.web.dashboard.shown import number, span, status_word, visible
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_draws_a_line_only_through_two_points_or_more():
 def test_spells_out_what_turns_the_direction_of_a_name():
     assert visible("\u202emoc.live") == "[U+202E]moc.live"
     assert visible("علي@مثال") == "علي@مثال"
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("queued", "waiting"), ("started", "running"), ("scheduled", "delayed"), ("ready_to_enqueue", "ready to enqueue")],
+)
+def test_calls_a_status_as_the_rest_of_the_page_does(name, word):
+    assert status_word(name) == word
