@@ -208,9 +208,8 @@ def _store(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "note",
             "Redis keeps snapshots only: if it is killed, the jobs of the last minutes are lost.",
-            "Have it write down each:",
+            "Have it write down each, and say the same in its configuration:",
             "redis-cli config set appendonly yes",
-            then=" (and the same in its configuration)",
         )
 
 

@@ -12,6 +12,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from mastowatch.domain.comment import exact
+from mastowatch.jobs import failure_names
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 # Marks that turn the direction of what follows: an account name could read as another one.
@@ -118,6 +119,7 @@ FILTERS = {
     "lasting": lasting,
     "size": size,
     "brief": brief,
+    "brief_error": failure_names.brief,
     "number": number,
     "epoch": epoch,
     "when": when,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mastowatch.jobs.failure_names import brief
 from mastowatch.jobs.records import first_line, moment
 from mastowatch.web.dashboard.charts import sparkline
 from mastowatch.web.dashboard.shown import number, span, status_word, visible
@@ -62,3 +63,16 @@ def test_spells_out_what_turns_the_direction_of_a_name():
 )
 def test_calls_a_status_as_the_rest_of_the_page_does(name, word):
     assert status_word(name) == word
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("mastowatch.errors.MastodonRefused: 403: no", "MastodonRefused: 403: no"),
+        ("KeyError: 'a.b'", "KeyError: 'a.b'"),
+        ("killed by signal 9. Nobody knows", "killed by signal 9. Nobody knows"),
+        ("", ""),
+    ],
+)
+def test_names_an_error_without_its_module(line, shown):
+    assert brief(line) == shown
