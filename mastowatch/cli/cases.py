@@ -42,7 +42,7 @@ def _list(view: View, arguments: argparse.Namespace) -> int:
 
 def _row(one: CaseRow, now: float) -> tuple[str, ...]:
     rules = ", ".join(reason.rule_id for reason in one.reasons if not reason.past)
-    score, decision = f"{one.score:g}", one.decision or NOTHING
+    score, decision = f"{one.score:.1f}", one.decision or NOTHING
     return (one.acct, one.account_id, score, one.outcome, decision, ago(one.judged_at, now), rules)
 
 
@@ -63,7 +63,7 @@ def _show(view: View, arguments: argparse.Namespace) -> int:
 
 def _facts(case: CaseDetail, now: float) -> Iterator[tuple[str, str]]:
     yield "account", f"{case.acct} ({case.account_id})"
-    yield "outcome", f"{case.outcome}: {case.why}"
+    yield "outcome", f"{case.outcome}: {case.why}" if case.why else case.outcome
     yield "score", f"{case.score:g}" + (f", {case.shadow_score:g} in shadow" if case.shadow_score else "")
     yield "judged", f"{moment(case.judged_at)} ({ago(case.judged_at, now)})"
     yield "report", f"{case.report_id} {case.report_url or ''}".strip()

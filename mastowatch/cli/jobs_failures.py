@@ -8,6 +8,7 @@ from mastowatch.cli.records import answer
 from mastowatch.cli.tables import ago, print_json, print_table
 from mastowatch.config import Loaded
 from mastowatch.jobs.context import View
+from mastowatch.jobs.failure_names import whole_name
 from mastowatch.jobs.failures import FailureGroups, failure_groups
 
 _HEADS = ("count", "last", "functions", "example", "error")
@@ -34,9 +35,9 @@ def _print(found: FailureGroups, now: float) -> None:
         (
             str(one.count),
             ago(one.last_at, now),
-            ", ".join(one.functions),
+            ", ".join(name.rpartition(".")[2] for name in one.functions),
             one.example_id,
-            ": ".join(part for part in (one.error.rpartition(".")[2], one.message) if part),
+            whole_name(one.error.rpartition(".")[2], one.message),
         )
         for one in found.groups
     ]

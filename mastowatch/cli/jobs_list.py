@@ -10,6 +10,7 @@ from mastowatch.cli.records import answer
 from mastowatch.cli.tables import ago, plain, print_json, print_table, span, to_json
 from mastowatch.config import Loaded
 from mastowatch.jobs.context import View
+from mastowatch.jobs.failure_names import brief
 from mastowatch.jobs.listing import LIMIT_MAX, JobFilter, JobPage, list_jobs
 from mastowatch.jobs.records import JobRow
 
@@ -57,7 +58,7 @@ def _print(page: JobPage, now: float, *, follows: bool) -> None:
 
 
 def _row(one: JobRow, now: float) -> tuple[str, ...]:
-    return (one.id, one.status, one.queue, _when(one, now), span(one.duration_s), plain(one.error or ""))
+    return (one.id, one.status, one.queue, _when(one, now), span(one.duration_s), plain(brief(one.error or "")))
 
 
 def _when(one: JobRow, now: float) -> str:

@@ -118,7 +118,7 @@ def _add_filters(one: argparse.ArgumentParser) -> None:
     suggest(one.add_argument("--function", metavar="NAME", help=about), TASKS)
     one.add_argument("--error", metavar="TEXT", help="text in the error's first line, in any case")
     one.add_argument("--text", metavar="TEXT", help="text in the id or the description, in any case")
-    about = "failures of one kind, as `mastowatch jobs failures` names it: the error, a colon, a blank, the message"
+    about = "a kind of failure: its error, a colon and a space, and its message, as `jobs failures --json` has them"
     one.add_argument("--failure", metavar="TEXT", help=about)
     about = "from then on, like 2h (ago) or 2026-03-01T12:00 (UTC): when it ended, is due, or was queued"
     one.add_argument("--since", metavar="TIME", help=about)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from mastowatch.cli.records import answer, change
-from mastowatch.cli.tables import ago, print_json, print_table, span, tell
+from mastowatch.cli.tables import NOTHING, ago, print_json, print_table, span, tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 from mastowatch.jobs.workforce import WorkerRow, read_workers
 
-_HEADS = ("worker", "state", "queues", "job", "heartbeat", "up since", "finished", "failed", "worked")
+_HEADS = ("worker", "state", "queues", "job", "heard", "up", "finished", "failed")
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def _list(view: View, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"workers": rows})
     elif rows:
-        print_table(_HEADS, [_row(one, view.clock()) for one in rows], right=("finished", "failed", "worked"))
+        print_table(_HEADS, [_row(one, view.clock()) for one in rows], right=("up", "finished", "failed"))
     else:
         print("No worker is registered; start one: systemctl start mastowatch-worker@1")
     return 0
@@ -49,8 +49,7 @@ def _row(one: WorkerRow, now: float) -> tuple[str, ...]:
         ",".join(one.queues),
         one.current_job_id or "",
         ago(one.last_heartbeat, now),
-        ago(one.started_at, now),
+        span(now - one.started_at.timestamp()) if one.started_at else NOTHING,
         str(one.finished),
         str(one.failed),
-        span(one.working_s),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 GAP = 2
 # A column that gives way is no narrower than that.
-NARROWEST = 12
+NARROWEST = 10
 NOTHING = "-"
 
 

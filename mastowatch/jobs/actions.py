@@ -164,7 +164,7 @@ class Actions:
         """Let a rule that was dropped count again, or with "all" every one, and end the pause of all reporting."""
         armed = arm(self._view, rule_id, self._by)
         if rule_id != "all" and not armed.scopes and not armed.queued:
-            raise Unknown(f"the rule {rule_id!r} is not dropped; GET /rules/dropped lists those that are")
+            raise Unknown(f"the rule {rule_id!r} is not dropped; the list of dropped rules has those that are")
         return armed
 
     # --- small things ------------------------------------------------------------------------------------

@@ -72,8 +72,8 @@ def waits(redis: Redis, job_id: str) -> bool:
 
 _WHY_NOT = {
     "taken": "a worker is taking this job right now; ask again in a second to have it stopped",
-    "recurring": "this job recurs and would be queued again; pause it instead (POST /jobs/recurring/{id}/pause)",
-    "recurs": "this job recurs: run it by its name (POST /jobs/recurring/{id}/run)",
+    "recurring": "this job recurs and would be queued again; pause it among the recurring jobs instead",
+    "recurs": "this job recurs; run it among the recurring jobs instead",
     "moved": "this job is being queued right now; ask again in a second",
     "followed": "what has to follow its end is not done yet; ask again in a second",
 }

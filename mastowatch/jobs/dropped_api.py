@@ -65,7 +65,7 @@ def router(view: View, actions: Actions) -> APIRouter:
             "Re-arm a rule",
             "arm_rule",
             {"ids": ["casino-words"], "queued": 7},
-            problems={404: "the rule 'casino-words' is not dropped; GET /rules/dropped lists those that are"},
+            problems={404: "the rule 'casino-words' is not dropped; the list of dropped rules has those that are"},
         ),
     )
     def arm_rule(

@@ -21,6 +21,12 @@ def named(line: str) -> tuple[str, str]:
     return error, _VARYING.sub("N", message)
 
 
+def brief(line: str) -> str:
+    """Return the line that names an error without the module of its class."""
+    found = _NAMED.fullmatch(line)
+    return line[found[1].rfind(".") + 1 :] if found and found[2] is not None else line
+
+
 def whole_name(error: str, message: str) -> str:
     """Return a failure's name in one piece, as it is asked for."""
     return ": ".join(part for part in (error, message) if part)

@@ -41,6 +41,7 @@ class JobPage(BaseModel):
     function: str | None = Field(default=None, description="The function asked for; null for all.")
     error: str | None = Field(default=None, description="The text asked for in errors; null for none.")
     text: str | None = Field(default=None, description="The text asked for in ids and descriptions; null for none.")
+    failure: str | None = Field(default=None, description="The group of failures asked for; null for none.")
     since: float | None = Field(default=None, description="The first moment asked for, in epoch seconds.")
     until: float | None = Field(default=None, description="The last moment asked for, in epoch seconds.")
     jobs: list[JobRow]

@@ -142,7 +142,7 @@ def _source(view: View, rule: Rule) -> str:
 def _no_rule(rule_id: str, known: list[str]) -> str:
     close = difflib.get_close_matches(rule_id, known, n=1)
     return f"there is no rule {rule_id!r} in RULES_DIR; " + (
-        f"did you mean {close[0]}?" if close else "/rules lists all"
+        f"did you mean {close[0]}?" if close else "the list of rules has all"
     )
 
 

@@ -72,7 +72,7 @@ def read_workers(redis: Redis) -> list[WorkerRow]:
 def stop_worker(redis: Redis, name: str) -> None:
     """Have the worker finish the job at hand and end; raises Unknown, or WrongState if it hears no commands."""
     if not redis.sismember("rq:workers", f"rq:worker:{name}") or not redis.exists(f"rq:worker:{name}"):
-        raise Unknown(f"there is no worker {name!r}; GET /jobs/workers lists those that are registered")
+        raise Unknown(f"there is no worker {name!r}; the list of workers has those that are registered")
     ensure_listening(redis, name, "if it died, its registration runs out within 9 seconds")
     send_shutdown_command(redis, name)
 

@@ -84,7 +84,7 @@ def test_without_a_script_jobs_are_found_ticked_and_deleted(open_page, view: Vie
     page.get_by_label("When").select_option("the last day")
     page.get_by_role("button", name="Apply").click()
     assert page.url.endswith("/jobs?error=timed+out&within=1d")
-    expect(page.get_by_text("12 jobs on this page")).to_be_visible()
+    expect(page.get_by_text("12 jobs found")).to_be_visible()
     boxes = page.get_by_role("checkbox")
     boxes.nth(0).check()
     boxes.nth(2).check()
@@ -94,7 +94,7 @@ def test_without_a_script_jobs_are_found_ticked_and_deleted(open_page, view: Vie
     page.get_by_role("button", name="Delete 2 jobs").click()
     assert page.url.endswith("/jobs?error=timed+out&within=1d")
     assert said(page) == "2 jobs deleted."
-    expect(page.get_by_text("10 jobs on this page")).to_be_visible()
+    expect(page.get_by_text("10 jobs found")).to_be_visible()
     assert status_of(view, "analyze_and_maybe_report-1151002") is None
 
 
@@ -147,7 +147,7 @@ def test_who_may_only_read_sees_no_button(open_page, path):
 
 def test_a_job_that_fails_while_somebody_looks_shows_it(open_page, redis: Redis):
     page = open_page(f"/jobs/{WAITING}", role="act")
-    expect(page.locator("h1")).to_contain_text("queued")
+    expect(page.locator("h1")).to_contain_text("waiting")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     redis.lrem("rq:queue:default", 0, WAITING)
     fail_job(redis, WAITING, "Traceback (most recent call last):\nRuntimeError: just now")
@@ -208,7 +208,7 @@ def test_a_group_of_failures_leads_to_its_jobs_and_is_queued_again(open_page, vi
     page = open_page("/failures", role="act")
     row = page.get_by_role("row").filter(has_text="MastodonRefused")
     row.get_by_role("link", name="3 jobs").click()
-    expect(page.get_by_text("3 jobs on this page")).to_be_visible()
+    expect(page.get_by_text("3 jobs found")).to_be_visible()
     page.go_back()
     row.get_by_role("link", name="Queue all again …").click()
     page.get_by_role("button", name="Queue again up to 3 jobs").click()

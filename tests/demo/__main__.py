@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from redis import Redis
 
 from mastowatch.jobs.context import load_rules
 from mastowatch.ports.mastodon import Purpose
+from mastowatch.web.dashboard.access.passwords import Line, hash_password
 from tests.demo.population import TOKEN, Population
 from tests.demo.report import Found, read
 from tests.redis_server import free_port, private_redis
@@ -34,6 +36,8 @@ ROOT = Path(__file__).parents[2]
 RULES_DIR = ROOT / "etc" / "rules.d"
 QUEUES = ("high", "default", "low")
 PURPOSES = get_args(Purpose)
+# Whoever looks at the demo may press each button; it is theirs, on loopback, and gone when it ends.
+NAME, PASSWORD = "demo", "look-around-here"
 TIME_LIMIT_S = 600  # on a busy machine; about a minute on one that has nothing else to do
 RIGHT = "Every planted account was reported once and by the rule of its kind, and no other account was."
 HONEST = (
@@ -57,10 +61,14 @@ class Suite:
 def settings(directory: Path, server: str, redis_url: str, api: int, dashboard: int) -> dict[str, str]:
     (directory / "token").write_text(TOKEN)
     (directory / "key").write_text("demo-key")
+    (directory / "session-key").write_text(secrets.token_urlsafe(32))
+    (directory / "passwords").write_text(f"{Line(NAME, 'switch', hash_password(PASSWORD))}\n")
     return {
         "INSTANCE_BASE": server,
         "ACCESS_TOKEN_FILE": str(directory / "token"),
         "API_KEY_FILE": str(directory / "key"),
+        "SESSION_KEY_FILE": str(directory / "session-key"),
+        "DASHBOARD_PASSWORDS_FILE": str(directory / "passwords"),
         "REDIS_URL": redis_url,
         "RULES_DIR": str(RULES_DIR),
         "DRY_RUN": "false",
@@ -105,7 +113,7 @@ def suite(directory: Path) -> Iterator[tuple[Suite, Population]]:
     planted = directory / "planted.json"
     python = [sys.executable, "-m"]
     with contextlib.ExitStack() as stack:
-        redis_url = stack.enter_context(private_redis())
+        redis_url = stack.enter_context(private_redis("--appendonly", "yes"))
         say("Filling the mock Mastodon ...")
         stack.enter_context(process("mock", [*python, "tests.demo.mock", str(mock), str(planted)], {}, directory))
         wait_for(f"{server}/api/v2/instance")
@@ -127,6 +135,10 @@ def suite(directory: Path) -> Iterator[tuple[Suite, Population]]:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def sign_in(one: Suite) -> str:
+    return f"Dashboard: {one.dashboard} (name: {NAME}, password: {PASSWORD})"
 
 
 def wait_for(url: str) -> None:
@@ -225,13 +237,13 @@ def main() -> int:
     once = parser.parse_args().once
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="mastowatch-demo-") as name, suite(Path(name)) as (one, population):
-        say(f"Dashboard: {one.dashboard}   API: {one.api} (key: demo-key)")
+        say(f"{sign_in(one)}\nAPI: {one.api} (key: demo-key)")
         seconds = run(one)
         right = summary(one, population, seconds)
         say("\n" + (RIGHT if right else "NOT as it should be.") + "\n" + HONEST)
         if once:
             return 0 if right else 1
-        say(f"\nLook at {one.dashboard}\nStop with Ctrl-C.")
+        say(f"\n{sign_in(one)}\nStop with Ctrl-C.")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     return 0

@@ -108,7 +108,7 @@ def test_shows_a_paused_job_as_paused(client: httpx.Client, view: View):
     get_scheduler(view.redis, view.settings).pause("record_queue_stats")
     for path in ("/", "/recurring"):
         assert client.get(path).text.count('<span class="badge is-paused">paused</span>') == 1
-    assert "POST /jobs/recurring/record_queue_stats/resume" in client.get("/").text
+    assert "mastowatch jobs recurring resume record_queue_stats" in client.get("/").text
 
 
 def test_shows_the_traceback_and_the_error_of_a_failed_job(client: httpx.Client, view: View):

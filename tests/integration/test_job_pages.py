@@ -145,7 +145,7 @@ def test_the_list_shows_each_error_beside_its_job_and_what_is_asked_for(client: 
     told = plain(page)
     assert told.count("MastodonUnreachable: GET /api/v1/accounts/") == 12
     assert "KeyError" not in told
-    assert "12 jobs on this page, found among 16 entries" in told
+    assert "12 jobs found, 16 looked through" in told
     without = re.findall(r'href="([^"]*)" aria-label="Without', page)
     assert {html.unescape(one) for one in without} == {
         "/jobs?status=failed&error=TIMED+OUT",
@@ -186,8 +186,8 @@ def test_what_can_not_be_asked_for_is_named(client: httpx.Client, query, named):
 
 
 def test_the_time_bounds_the_list(client: httpx.Client):
-    assert "12 jobs on this page" in plain(client.get("/jobs?status=failed&within=1h").text)
-    assert "16 jobs on this page" in plain(client.get("/jobs?status=failed&within=1d").text)
+    assert "12 jobs found" in plain(client.get("/jobs?status=failed&within=1h").text)
+    assert "16 jobs found" in plain(client.get("/jobs?status=failed&within=1d").text)
     assert "No failed jobs until 2020-01-01 00:00 UTC" in plain(client.get("/jobs?status=failed&until=2020-01-01").text)
 
 
@@ -266,6 +266,25 @@ def test_what_is_in_the_wrong_state_is_a_page_that_says_what_to_do(client: httpx
     assert "only what has ended can be queued again" in plain(answer.text)
     assert send(client, "/jobs/nope/requeue").status_code == 404
     assert send(client, f"/jobs/{FAILED}/explode").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("{us}/jobs?status=queued&queue=default", '<a href="/jobs?status=queued&amp;queue=default">Back'),
+        ("https://elsewhere.example/jobs", ""),
+        ("{us}//elsewhere.example/", ""),
+        ("{us}/jobs/" + WAITING + "/requeue", ""),
+        ("", ""),
+    ],
+)
+def test_a_page_that_refuses_leads_back_to_ours_alone(client: httpx.Client, came_from, back):
+    us = str(client.base_url).rstrip("/")
+    client.headers["Referer"] = came_from.replace("{us}", us)
+    answer = send(client, f"/jobs/{WAITING}/requeue")
+    assert answer.status_code == 409
+    assert back in answer.text if back else "Back to where" not in answer.text
+    assert "elsewhere" not in answer.text
     assert send(client, "/jobs/a:b/requeue").status_code == 404
 
 
@@ -345,7 +364,7 @@ def test_failures_are_grouped_and_each_group_leads_to_just_its_jobs(client: http
     page = client.get("/failures").text
     assert "4 kinds of error among 17 failed jobs" in plain(page)
     groups = [html.unescape(one) for one in re.findall(r'<td class="num"[^>]*><a href="([^"]*)"', page)]
-    counts = [int(re.search(r"(\d+) jobs? on this page", plain(client.get(one).text))[1]) for one in groups]
+    counts = [int(re.search(r"(\d+) jobs? found", plain(client.get(one).text))[1]) for one in groups]
     assert sorted(counts) == [1, 1, 3, 12]
     assert "GET /api/vN/accounts/N: timed out after N s" in plain(page)
 

@@ -122,6 +122,9 @@ def test_each_filter_narrows_the_list(redis, mastowatch):
 
     assert ids("--error", "RUNTIME") == ["bad-0", "bad-1"]
     assert ids("--text", "bad-1") == ["bad-1"]
+    group = json.loads(mastowatch("jobs", "failures", "--json").stdout)["groups"][0]
+    assert len(ids("--failure", f"{group['error']}: {group['message']}")) == group["count"]
+    assert ids("--failure", "KeyError: N") == []
     assert ids("--function", "analyze_and_maybe_report") == [f"analyze_and_maybe_report-{one}" for one in (1000, 1001)]
     assert ids("--status", "failed", "--until", "1h") == []
     assert ids("--status", "failed", "--since", "1h") == ["bad-0", "bad-1"]

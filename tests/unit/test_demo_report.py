@@ -1,7 +1,11 @@
 """The demo must not praise itself: each way in which it can be wrong is told."""
 
+from pathlib import Path
+
 import pytest
 
+from mastowatch.web.dashboard.access.passwords import Passwords
+from tests.demo import __main__ as demo
 from tests.demo.population import Population
 from tests.demo.report import Filed, Found
 
@@ -49,3 +53,10 @@ def test_each_kind_has_a_line():
 
 def test_a_language_of_which_nobody_was_found_is_told():
     assert found(CASINO).by_language() == "en 1 of 1, ja 0 of 1"
+
+
+def test_the_password_that_the_demo_tells_lets_its_visitor_switch(tmp_path):
+    told = demo.settings(tmp_path, "http://127.0.0.1:1", "redis://127.0.0.1:2/0", 3, 4)
+    text = Path(told["DASHBOARD_PASSWORDS_FILE"]).read_text()
+    assert demo.PASSWORD not in text
+    assert Passwords.parse(text, "").check(demo.NAME, demo.PASSWORD) == "switch"

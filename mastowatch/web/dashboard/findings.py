@@ -208,9 +208,8 @@ def _store(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "note",
             "Redis keeps snapshots only: if it is killed, the jobs of the last minutes are lost.",
-            "Have it write down each:",
+            "Have it write down each, and say the same in its configuration:",
             "redis-cli config set appendonly yes",
-            then=" (and the same in its configuration)",
         )
 
 
@@ -237,8 +236,8 @@ def _rehearsing(facts: Facts) -> Iterator[Finding]:
 def _recurring(facts: Facts) -> Iterator[Finding]:
     for one in facts.recurring:
         if one.paused:
-            yield Finding("note", f"{one.id} is paused and does not run.", "Resume it there", link="/recurring",
-                          then=", or ask the API:", command=f"POST /jobs/recurring/{one.id}/resume")  # fmt: skip
+            yield Finding("note", f"{one.id} is paused and does not run.", "Press Resume beside it", link="/recurring",
+                          then=", or type:", command=f"mastowatch jobs recurring resume {one.id}")  # fmt: skip
         late = facts.now - one.next_run_at.timestamp() if one.next_run_at else OVERDUE_S + 1
         if facts.scheduler and late > OVERDUE_S and not one.paused:
             yield Finding("bad", f"{one.id} is not planned as it should be.", "See the scheduler's journal:",

@@ -11,6 +11,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from mastowatch.domain.comment import exact
+from mastowatch.jobs import failure_names
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 # Marks that turn the direction of what follows: an account name could read as another one.
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -97,6 +100,15 @@ def visible(text: str) -> str:
     return _TURNING.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", text)
 
 
+# RQ's names for what people here call otherwise.
+_STATUS = {"started": "running", "queued": "waiting", "scheduled": "delayed"}
+
+
+def status_word(name: str) -> str:
+    """Return what pages call a job's status: queued -> waiting, ready_to_enqueue -> ready to enqueue."""
+    return _STATUS.get(name, words(name))
+
+
 def words(name: str) -> str:
     """Return a name of the code as words: ready_to_enqueue -> ready to enqueue."""
     return name.replace("_", " ")
@@ -107,11 +119,14 @@ FILTERS = {
     "lasting": lasting,
     "size": size,
     "brief": brief,
+    "brief_error": failure_names.brief,
     "number": number,
     "epoch": epoch,
     "when": when,
     "clock": clock,
     "pretty": pretty,
     "visible": visible,
+    "status": status_word,
+    "exact": exact,
     "words": words,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -38,8 +38,8 @@ class Site:
         return self._answer(request, template, at=at, status=status, live=live, counters=counters, **values)
 
     def problem(self, request: Request, status: int, title: str, detail: str, command: str = "") -> HTMLResponse:
-        """Return a page that says what is wrong and what to do; it reads nothing."""
-        told = {"title": title, "detail": detail, "command": command}
+        """Return a page that says what is wrong and what to do, and leads back; it reads nothing."""
+        told = {"title": title, "detail": detail, "command": command, "back": self._came_from(request)}
         return self._answer(
             request, "problem.html", at="", status=status, live=False, counters=None, problem=True, **told
         )
@@ -64,6 +64,15 @@ class Site:
         response = RedirectResponse(self.base + to, status_code=303)
         self.access.say(request, response, said)
         return response
+
+    def _came_from(self, request: Request) -> str:
+        """Return the page of ours that this request came from, as a path with its base; "" where there is none."""
+        page = urlsplit(request.headers.get("referer", ""))
+        ours = self.access.address.is_ours(f"{page.scheme}://{page.netloc}", request.headers.get("host", ""))
+        path = page.path.removeprefix(self.base)
+        if not ours or not page.path.startswith(f"{self.base}/") or path == request.url.path:
+            return ""
+        return self.access.address.path(f"{path}?{page.query}" if page.query else path, "")
 
     def _answer(self, request: Request, template: str, *, status: int, live: bool, **values: object) -> HTMLResponse:
         person, said = self.access.person(request), self.access.said(request)

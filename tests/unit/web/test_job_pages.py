@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mastowatch.jobs.detail import JobDetail
+from mastowatch.jobs.listing import JobPage
 from mastowatch.jobs.refusals import BadParameter
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.web.dashboard.pages.filters import Asked
 from mastowatch.web.dashboard.pages.job import timeline
+from mastowatch.web.dashboard.pages.jobs import caption
 from mastowatch.web.dashboard.pages.recurring import in_units, seconds
 from mastowatch.web.dashboard.pages.verbs import fitting, many
 from mastowatch.web.dashboard.pages.workers import at_odds, unit_of
@@ -104,3 +106,20 @@ def test_the_unit_of_a_worker_is_in_its_name(name, unit):
 
 def test_numbers_of_things_are_told_as_people_say_them():
     assert [many(count) for count in (0, 1, 2, 1234)] == ["no jobs", "1 job", "2 jobs", "1\u202f234 jobs"]
+
+
+@pytest.mark.parametrize(
+    ("exact", "following", "searched", "first", "said"),
+    [
+        (True, None, False, True, "50 jobs"),
+        (True, "more", False, True, "50 jobs on this page, of 16 000"),
+        (False, None, False, False, "50 jobs on this page, of about 16 000"),
+        (False, None, True, True, "50 jobs found, 2 000 looked through"),
+        (False, "more", True, True, "50 jobs found, 2 000 looked through for this page, of 16 000"),
+    ],
+)
+def test_a_list_says_of_how_many_it_shows_some(exact, following, searched, first, said):
+    page = JobPage(
+        queue=None, status=None, jobs=[], count=50, total=16_000, exact=exact, scanned=2_000, next_cursor=following
+    )
+    assert caption(page, searched=searched, first=first).replace("\u202f", " ") == said

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from mastowatch.jobs.failure_names import brief
 from mastowatch.jobs.records import first_line, moment
 from mastowatch.web.dashboard.charts import sparkline
-from mastowatch.web.dashboard.shown import number, span, visible
+from mastowatch.web.dashboard.shown import number, span, status_word, visible
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,24 @@ def test_draws_a_line_only_through_two_points_or_more():
 def test_spells_out_what_turns_the_direction_of_a_name():
     assert visible("\u202emoc.live") == "[U+202E]moc.live"
     assert visible("علي@مثال") == "علي@مثال"
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("queued", "waiting"), ("started", "running"), ("scheduled", "delayed"), ("ready_to_enqueue", "ready to enqueue")],
+)
+def test_calls_a_status_as_the_rest_of_the_page_does(name, word):
+    assert status_word(name) == word
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("mastowatch.errors.MastodonRefused: 403: no", "MastodonRefused: 403: no"),
+        ("KeyError: 'a.b'", "KeyError: 'a.b'"),
+        ("killed by signal 9. Nobody knows", "killed by signal 9. Nobody knows"),
+        ("", ""),
+    ],
+)
+def test_names_an_error_without_its_module(line, shown):
+    assert brief(line) == shown

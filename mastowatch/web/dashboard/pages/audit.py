@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from mastowatch.domain import comment
 from mastowatch.jobs.audit_view import EVENTS, read_audit
 from mastowatch.jobs.places import LENGTH_MAX
 from mastowatch.web.dashboard.site import Site
@@ -61,7 +60,6 @@ def add(app: FastAPI, site: Site) -> None:
             older=_link(site, {**given, "cursor": found.next_cursor}) if found.next_cursor else "",
             events=[("", "Any"), *((one, NAMES.get(one, one)) for one in EVENTS)],
             names=NAMES,
-            exact=comment.exact,
         )
 
 

@@ -64,7 +64,6 @@ def add(app: FastAPI, site: Site) -> None:
             levels=_LEVELS,
             decisions=_DECISIONS,
             rules=[("", "Any"), *((one, one) for one in sorted(ids))],
-            exact=comment.exact,
         )
 
     @app.get("/cases/{account_id}", response_class=HTMLResponse)
@@ -82,7 +81,6 @@ def add(app: FastAPI, site: Site) -> None:
             known={one.id for one in rules_on_disk(view.settings.rules_dir).rules},
             kept=view.posts.get(account_id) is not None,
             names=NAMES,
-            exact=comment.exact,
         )
 
     @app.post("/cases/{account_id}/judge")

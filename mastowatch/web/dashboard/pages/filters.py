@@ -12,6 +12,7 @@ from fastapi import Query
 
 from mastowatch.jobs.listing import JobFilter
 from mastowatch.jobs.refusals import BadParameter
+from mastowatch.web.dashboard.shown import status_word
 
 # The quick choices of time; value in the address, seconds, words.
 SPANS: Sequence[tuple[str, int, str]] = (
@@ -96,7 +97,7 @@ class Asked:
 
     def words(self) -> str:
         """Return the conditions as one phrase: "failed jobs on default, with “timeout” in the error"."""
-        status = f"{self.status.replace('_', ' ')} " if self.status else ""
+        kind = f"{status_word(self.status)} " if self.status else ""
         parts = [
             f"on the queue {self.queue}" if self.queue else "",
             f"of {self.function}" if self.function else "",
@@ -107,7 +108,7 @@ class Asked:
             f"since {_told(self.since)}" if self.since else "",
             f"until {_told(self.until)}" if self.until else "",
         ]
-        return " ".join([f"{status}jobs", ", ".join(part for part in parts if part)]).strip()
+        return " ".join([f"{kind}jobs", ", ".join(part for part in parts if part)]).strip()
 
 
 FIELDS = tuple(one.name for one in fields(Asked))
@@ -128,7 +129,7 @@ def _shown(name: str, value: str) -> str:
     if name == "within":
         return _WORDS.get(value, value)
     if name == "status":
-        return value.replace("_", " ")
+        return status_word(value)
     return _told(value) if name in ("since", "until") else value
 
 

@@ -11,14 +11,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.control import checked_id
-from mastowatch.jobs.listing import CURSOR_MAX, LIMIT_MAX, STATUSES, all_queues, list_jobs
+from mastowatch.jobs.listing import CURSOR_MAX, LIMIT_MAX, STATUSES, JobPage, all_queues, list_jobs
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.records import JobRow, read_row, read_rows
 from mastowatch.jobs.refusals import BadParameter, Refusal, Unknown
 from mastowatch.web.dashboard.access import Form
 from mastowatch.web.dashboard.pages.filters import FIELDS, LENGTH_MAX, SPANS, Asked
 from mastowatch.web.dashboard.pages.verbs import Verb, fitting, many, must, verb_of
-from mastowatch.web.dashboard.shown import visible
+from mastowatch.web.dashboard.shown import number, status_word, visible
 from mastowatch.web.dashboard.site import Site
 
 _SHORTCUTS = (
@@ -63,7 +63,20 @@ def _add_list(app: FastAPI, site: Site) -> None:
         found = list_jobs(view.redis, now, asked.where(now), cursor=cursor or None)
         told = _told(site, asked, acts=site.access.may(request, "act"))
         # Further pages stand still: what is on them moves with each job that comes or goes.
-        return site.page(request, "jobs.html", at="/jobs", live=not cursor, found=found, cursor=cursor, **told)
+        return site.page(request, "jobs.html", at="/jobs", live=not cursor, found=found, cursor=cursor, **told,
+                         caption=caption(found, searched=asked.where(now).searches, first=not cursor))  # fmt: skip
+
+
+def caption(found: JobPage, *, searched: bool, first: bool) -> str:
+    """Return how many jobs are on the page, and of how many: those that were searched, or those there are."""
+    said = many(found.count)
+    if searched:
+        said += f" found, {number(found.scanned)} looked through"
+        return said if first and not found.next_cursor else f"{said} for this page, of {number(found.total)}"
+    if first and not found.next_cursor:
+        return said
+    # A recurring job is counted where it waits or ran, and once more where its next run is planned.
+    return f"{said} on this page, of {'' if found.exact else 'about '}{number(found.total)}"
 
 
 def _told(site: Site, asked: Asked, *, acts: bool) -> dict[str, Any]:
@@ -77,9 +90,9 @@ def _told(site: Site, asked: Asked, *, acts: bool) -> dict[str, Any]:
         "marks": asked.marks(),
         "carried": asked.given(),
         "shortcuts": shortcuts,
-        "queues": [("", "all"), *((name, visible(name)) for name in all_queues(site.view.redis))],
-        "statuses": [("", "all"), *((name, name.replace("_", " ")) for name in STATUSES)],
-        "spans": [("", "any time"), *((value, words) for value, _, words in SPANS)],
+        "queues": [("", "Any"), *((name, visible(name)) for name in all_queues(site.view.redis))],
+        "statuses": [("", "Any"), *((name, status_word(name)) for name in STATUSES)],
+        "spans": [("", "Any time"), *((value, words) for value, _, words in SPANS)],
         "functions": sorted(TASKS),
         "verbs": verbs,
         "columns": [*([("Tick", "tick")] if acts and verbs else []), *_COLUMNS],
@@ -217,4 +230,4 @@ def _is_id(text: str) -> bool:
 
 def _states(rows: Sequence[JobRow]) -> str:
     counted = Counter(row.status for row in rows)
-    return ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counted.most_common()) + "."
+    return ", ".join(f"{count} {status_word(name)}" for name, count in counted.most_common()) + "."

@@ -68,7 +68,6 @@ def _add_reading(app: FastAPI, site: Site) -> None:
             chips=chips,
             most=max((one.hits + one.shadow_hits for one in found.rules), default=0) or 1,
             behind=_behind(found),
-            exact=comment.exact,
         )
 
     @app.get("/rules/{rule_id}", response_class=HTMLResponse)
@@ -84,7 +83,6 @@ def _add_reading(app: FastAPI, site: Site) -> None:
             faults=rules_on_disk(view.settings.rules_dir).faults,
             enforcing=view.settings.allow_enforcement,
             thresholds=(comment.exact(view.settings.watch_threshold), comment.exact(view.settings.report_threshold)),
-            exact=comment.exact,
         )
 
 
@@ -202,7 +200,6 @@ def _form(
         rest=comment.remainder(tried.verdict.score, [one.weight for one in tried.verdict.reasons if not one.shadow])
         if tried
         else 0,
-        exact=comment.exact,
     )
 
 
