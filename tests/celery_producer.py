@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.queue.engines import CELERY_VENV, celery_version
+from tests.covered import covered
 
 _PRODUCE = """
     import json, sys
@@ -81,4 +82,4 @@ def command(*options: str) -> Sequence[str]:
 
 
 def environ(ours: str) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "REDIS_URL": ours, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    return {"PATH": "/usr/bin:/bin", "REDIS_URL": ours, "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **covered()}

@@ -26,6 +26,7 @@ _PAGE = {
     "function": None,
     "error": None,
     "text": None,
+    "failure": None,
     "since": None,
     "until": None,
     "jobs": [_ROW],

@@ -12,6 +12,15 @@ VENDOR = Path(__file__).parent / "vendor"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+# axe takes a second or so a page. These have each theme and each width; all six are looked at for all else.
+_LOOKED_AT = {("light", 360), ("dark", 800), ("light", 1280)}
+
+
+def is_looked_at(theme: str, width: int) -> bool:
+    """Tell whether axe is to look at pages in this theme and width."""
+    return (theme, width) in _LOOKED_AT
+
+
 def script() -> str:
     """Return axe-core, unless it has been changed since it came."""
     source = (VENDOR / "axe.min.js").read_bytes()

@@ -16,6 +16,7 @@ from mastowatch.jobs import context as contexts
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.cases_view import list_cases
 from mastowatch.ports.types import AuditEntry, Case, CaseReason
+from tests.covered import covered
 
 pytestmark = pytest.mark.redis
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_cases_and_audit_are_shown(redis: Redis, redis_server: str):
     def mastowatch(*words: str) -> subprocess.CompletedProcess[str]:
-        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server}
+        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server, **covered()}
         command = [sys.executable, "-m", "mastowatch", *words]
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, stdin=subprocess.DEVNULL)
 

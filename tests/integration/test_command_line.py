@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.covered import covered
+
 ROOT = Path(__file__).parents[2]
 
 
 def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     text = command.replace("mastowatch", f"{sys.executable} -m mastowatch", 1)
-    env = {"PATH": "/usr/bin:/bin", **environ}
+    env = {"PATH": "/usr/bin:/bin", **covered(), **environ}
     return subprocess.run(["/bin/bash", "-c", text], capture_output=True, text=True, cwd=ROOT, env=env, timeout=60)
 
 

@@ -40,6 +40,7 @@ from mastowatch.ports.types import Account, Case, OpenReport, QueuePoint, Status
 from mastowatch.reliable import pausing
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
+from tests.covered import covered
 from tests.engine import fail, pid
 from tests.redis_server import RedisProcess, free_port, running_redis
 from tests.snapshot import snapshot
@@ -55,7 +56,7 @@ NOW = 1_767_268_800.0
 
 def command(url: str, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "mastowatch", "forget", *options]
-    env = {"PATH": os.environ["PATH"], "REDIS_URL": url, **environ}
+    env = {"PATH": os.environ["PATH"], "REDIS_URL": url, **covered(), **environ}
     return subprocess.run(
         words, capture_output=True, text=True, cwd=ROOT, env=env, timeout=60, stdin=subprocess.DEVNULL
     )

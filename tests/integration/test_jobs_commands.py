@@ -28,6 +28,7 @@ from mastowatch.jobs.scheduler import get_scheduler
 from mastowatch.reliable.serializer import JsonQueue
 from mastowatch.web.app import create_api
 from tests.asgi import client_of
+from tests.covered import covered
 from tests.engine import fail, made, note, pid, start, wait
 from tests.redis_server import private_redis
 from tests.snapshot import snapshot
@@ -44,7 +45,14 @@ def mastowatch(redis: Redis, redis_server: str) -> Command:
     """Run the command with these words."""
 
     def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server, "USER": "alice", **environ}
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "REDIS_URL": redis_server,
+            "USER": "alice",
+            **covered(),
+            **environ,
+        }
         command = [sys.executable, "-m", "mastowatch", *words]
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, stdin=subprocess.DEVNULL)
 
@@ -355,7 +363,7 @@ def test_the_counters_are_watched(redis, mastowatch):
 
 def test_watching_ends_with_ctrl_c(redis, redis_server):
     command = [sys.executable, "-m", "mastowatch", "jobs", "watch"]
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server, **covered()}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -393,7 +401,7 @@ def on_a_terminal(*words: str, answer: bytes = b"", width: int = 60, **environ: 
 @pytest.mark.parametrize(("answer", "status", "left"), [(b"y\n", 0, 0), (b"n\n", 1, 2), (b"\n", 1, 2)])
 def test_a_person_is_asked(redis, redis_server, answer, status, left):
     seed(redis)
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server, **covered()}
     code, shown = on_a_terminal("jobs", "bulk", "delete", "--status", "failed", answer=answer, **env)
     assert code == status, shown
     assert "Delete: 2 jobs. Go on? [y/N]" in shown
@@ -404,7 +412,7 @@ def test_a_table_fits_the_terminal_and_can_not_steer_it(redis, redis_server):
     seed(redis)
     redis.xtrim("rq:results:bad-0", 0)
     redis.xadd("rq:results:bad-0", {"type": "2", "exc_string": "Evil: \x1b[31m\x1b]0;title\x07" + "x" * 300})
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "REDIS_URL": redis_server, **covered()}
     code, shown = on_a_terminal("jobs", "list", "--status", "failed", width=70, **env)
     assert code == 0, shown
     assert "\x1b" not in shown

@@ -152,14 +152,14 @@ def test_killed_again_and_again_it_loses_none_and_does_none_twice(redis, redis_s
         broker = redis_server.removesuffix("/1") + "/3" if servers == "one server" else other
         with Redis.from_url(broker) as theirs:
             theirs.flushdb()
-            send(broker, *((2, ANALYZE, {"args": [str(n)]}) for n in range(1000)), *((2, "x.y", {}) for _ in range(40)))
+            send(broker, *((2, ANALYZE, {"args": [str(n)]}) for n in range(2000)), *((2, "x.y", {}) for _ in range(40)))
             chance, kills = random.Random(7), 0
             # Workers take jobs meanwhile: what is moved a second time would then be done a second time.
             done: Counter[bytes] = Counter()
             while theirs.llen("celery"):
                 env, where = environ(redis_server), str(tmp_path)
                 moving = subprocess.Popen(command("--broker", broker, "--celery-is-stopped"), env=env, cwd=where)
-                until = theirs.llen("celery") - chance.randrange(20, 120)
+                until = theirs.llen("celery") - chance.randrange(5, 40)
                 while theirs.llen("celery") > max(until, 0) and moving.poll() is None:
                     while (job := redis.lpop("rq:queue:default")) is not None:
                         done[job] += 1
@@ -169,8 +169,8 @@ def test_killed_again_and_again_it_loses_none_and_does_none_twice(redis, redis_s
                 kills += 1
             told(migrate("--broker", broker, "--celery-is-stopped", "--json", ours=redis_server, cwd=str(tmp_path)))
             done.update(redis.lrange("rq:queue:default", 0, -1))
-    assert kills >= 3
-    assert done == {f"analyze_and_maybe_report-{n}".encode(): 1 for n in range(1000)}
+    assert kills >= 2
+    assert done == {f"analyze_and_maybe_report-{n}".encode(): 1 for n in range(2000)}
     kept = [json.loads(line) for line in (tmp_path / "celery-left-over.jsonl").read_text().splitlines()]
     assert len({line["message_sha256"] for line in kept}) == len(kept) == 40
 

@@ -35,8 +35,8 @@ def test_a_synopsis_has_in_brackets_what_may_be_left_out_and_nothing_else():
 
 def test_a_synopsis_has_dots_behind_what_may_be_given_again():
     page = plain(PAGES["mastowatch-jobs.1"])
-    assert "mastowatch jobs cancel [--config FILE] ID ...\n" in page
-    assert "mastowatch jobs trigger [--config FILE] TASK [NAME=VALUE] ...\n" in page
+    assert "mastowatch jobs cancel [--config FILE] [--json] ID ...\n" in page
+    assert "mastowatch jobs trigger [--config FILE] [--json] TASK [NAME=VALUE] ...\n" in page
     assert " [--queue NAME] ... " in plain(PAGES["mastowatch-migrate.1"])
 
 
@@ -72,5 +72,5 @@ def test_a_line_that_looks_like_a_macro_is_none():
 def test_a_command_that_may_stand_without_an_action_has_a_synopsis_of_its_own():
     page = plain(PAGES["mastowatch-jobs.1"])
     assert "mastowatch jobs recurring [--config FILE] [--json]\n" in page
-    assert "mastowatch jobs recurring interval [--config FILE] TASK TIME|settings" in page
+    assert "mastowatch jobs recurring interval [--config FILE] [--json] TASK TIME|settings" in page
     assert "mastowatch jobs worker COMMAND" not in page
