@@ -26,7 +26,7 @@ $(STAMP): packaging/locks/dev.txt packaging/locks/build.txt packaging/install-de
 demo: $(STAMP) ## the whole suite against a mock Mastodon full of planted spam; ONCE=1 ends by itself
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
-test: $(STAMP) ## unit, contract, integration and chaos tests, on a real redis-server and mastodon-mock
+test: $(STAMP) ## unit, contract, integration, browser and chaos tests, on a real Redis, Mastodon mock and Chromium
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) $(ARGS)
 
 chaos: $(STAMP) ## kill workers, Redis and schedulers again and again, here and under stock RQ; about half an hour
