@@ -9,7 +9,7 @@ from redis import Redis
 
 from mastowatch.config import Settings
 from mastowatch.jobs.context import GATES, Context
-from mastowatch.jobs.queues import get_queue
+from mastowatch.jobs.queues import TASKS, get_queue
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
 
 __all__ = ["adjust_worker", "create_worker", "get_queue"]
@@ -31,6 +31,7 @@ def create_worker(
         gates=GATES,
         may_take=_may_take(context.settings),
         alive=alive or (lambda: None),
+        only=frozenset(task.path for task in TASKS.values()),
         **_adjustable(context),
     )
 

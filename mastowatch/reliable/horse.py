@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -218,14 +218,14 @@ class Horse:
             if b"data" not in fields:
                 return "its record is incomplete"
             job.restore(fields)
-            job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
+            foreign = _foreign(job, self.worker.only)  # loads the data, which may be a pickle or damaged
         except RedisError:
             raise
         except DeserializationError:
             return "its data is no JSON (a pickle is never read)"
         except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
             return f"its record can't be read: {type(error).__name__}"
-        return job
+        return foreign or job
 
     def perform(self, job: Job, execution_id: str) -> tuple[Ending, Run]:
         """Run the job and its callback; returns what came of it."""
@@ -383,6 +383,18 @@ class Horse:
         if log.isEnabledFor(logging.DEBUG):
             took = round(run.seconds, 3)
             event(log, logging.DEBUG, "job_done", queue=job.origin, task=job.func_name, duration_s=took)
+
+
+def _foreign(job: Job, only: Collection[str] | None) -> str:
+    """Return what of a job nobody here has asked for, or "": a function, a callback or an address by another hand."""
+    name = job.func_name
+    if only is None:
+        return ""
+    if name not in only:
+        return "its function is none that this worker calls"
+    # The names as they stand in the record: to ask for the function itself would import it.
+    callbacks = job._success_callback_name, job._failure_callback_name, job._stopped_callback_name  # noqa: SLF001
+    return "it has a callback or a webhook, which no job here has" if any(callbacks) or job.webhooks else ""
 
 
 def _perform(job: Job) -> Any:  # noqa: ANN401 -- any job's result

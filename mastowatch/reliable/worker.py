@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -82,7 +82,9 @@ class ReliableWorker(Worker):
     the loop has turned and the horse is idle or inside its job's limit; feed the watchdog there. ``labels`` stand
     beside the worker's registration, for whoever shows workers. The horse is replaced after ``horse_jobs`` jobs or
     past ``horse_mib`` MiB (killed past twice that, as the machine has others to feed). ``stop_s``: so many seconds
-    after it was told to stop, a worker puts its job back and goes.
+    after it was told to stop, a worker puts its job back and goes. ``only``: the functions that it calls, by their
+    paths; a job with another one, with a callback or with a webhook is refused, since whoever can write into Redis
+    could have anything called by its name. None: any.
     """
 
     job_class = JsonJob
@@ -103,9 +105,10 @@ class ReliableWorker(Worker):
         horse_mib: int = HORSE_MIB,
         grace_s: float = GRACE_S,
         stop_s: float | None = None,
+        only: Collection[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._horses_connection = connection
+        self._horses_connection, self.only = connection, only
         super().__init__(
             list(queues),
             name=name or fresh_name(),
