@@ -120,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--yes", action="store_true", help=about)
     about = "delete even while processes of MastoWatch run, or where a newer version has changed the keys"
     one.add_argument("--force", action="store_true", help=about)
+    about = "erase what is known of the account with this id, and nothing else; processes may run"
+    one.add_argument("--account", metavar="ID", help=about)
     one.set_defaults(run=_forget)
     return parser
 

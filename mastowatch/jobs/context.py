@@ -27,6 +27,7 @@ from redis.retry import Retry
 from mastowatch.adapters import (
     memory_campaigns,
     redis_campaigns,
+    redis_erasure,
     redis_forget,
     redis_handed_on,
     redis_layout,
@@ -258,6 +259,11 @@ def forgetting(redis: Redis) -> Iterator[redis_forget.Forgetting]:
         yield ours
     finally:
         ours.close()
+
+
+def erasure(redis: Redis) -> redis_erasure.Erasure:
+    """Return what erases all that is known of an account."""
+    return redis_erasure.Erasure(redis)
 
 
 def _database(url: str) -> int:
