@@ -51,6 +51,7 @@ from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
+from mastowatch.ports.probe import Certificate, Probe
 from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
@@ -422,6 +423,21 @@ def register_application(base_url: str, scopes: Sequence[str], settings: Setting
 
     timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
     return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:
+    """Return what asks a Mastodon server harmless things, and waits ``patience_s`` at most; makes no request."""
+    from mastowatch.adapters.mastodon_probe import MastodonProbe
+
+    timeout_s = min(patience_s, settings.request_timeout)
+    return MastodonProbe(base_url, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def certificate(url: str, patience_s: float) -> Certificate:
+    """Return what the server at an https:// address shows of itself."""
+    from mastowatch.adapters import mastodon_probe
+
+    return mastodon_probe.certificate(url, timeout_s=patience_s)
 
 
 @dataclass(frozen=True)
