@@ -27,6 +27,7 @@ class Places:
         Path("/lib/systemd/system/redis-server@.service"),
     )
     redis_drop_in: Path = Path(f"/etc/systemd/system/{UNIT}.d/mastowatch.conf")
+    wants: Path = Path("/etc/systemd/system/mastowatch.target.wants")
 
     @classmethod
     def of(cls, file: Path | None) -> Places:
