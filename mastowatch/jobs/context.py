@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -52,7 +52,8 @@ from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.mastodon import Mastodon, Purpose
-from mastowatch.ports.sign_in import EndedSessions, SignInServer
+from mastowatch.ports.probe import Certificate, Probe
+from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -420,6 +421,29 @@ def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]
     return register(
         settings.instance_base, answer_to, user_agent=settings.user_agent, timeout_s=settings.request_timeout
     )
+
+
+def register_application(base_url: str, scopes: Sequence[str], settings: Settings) -> Application:
+    """Register MastoWatch itself with a Mastodon server, for exactly these scopes. Raises MastodonError."""
+    from mastowatch.adapters import mastodon_application
+
+    timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
+    return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:
+    """Return what asks a Mastodon server harmless things, and waits ``patience_s`` at most; makes no request."""
+    from mastowatch.adapters.mastodon_probe import MastodonProbe
+
+    timeout_s = min(patience_s, settings.request_timeout)
+    return MastodonProbe(base_url, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def certificate(url: str, patience_s: float) -> Certificate:
+    """Return what the server at an https:// address shows of itself."""
+    from mastowatch.adapters import mastodon_probe
+
+    return mastodon_probe.certificate(url, timeout_s=patience_s)
 
 
 @dataclass(frozen=True)
