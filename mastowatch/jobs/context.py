@@ -43,6 +43,7 @@ from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
@@ -452,6 +453,7 @@ class View:
     campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
+    webhook_notes: store.WebhookNotes
     ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -477,6 +479,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
+        webhook_notes=RedisWebhookNotes(redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )
