@@ -51,6 +51,7 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
+from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.probe import Certificate, Probe
 from mastowatch.ports.sign_in import EndedSessions, SignInServer
@@ -431,6 +432,29 @@ def certificate(url: str, patience_s: float) -> Certificate:
     from mastowatch.adapters import mastodon_probe
 
     return mastodon_probe.certificate(url, timeout_s=patience_s)
+
+
+def host() -> Host:
+    """Return what asks this machine how it is."""
+    from mastowatch.adapters import host_state
+
+    return host_state
+
+
+def unchecked(redis: Redis) -> Redis:
+    """Return a client that connects whatever the layout of the keys, and gives up after some seconds."""
+    return redis_layout.unchecked(redis)
+
+
+def database_of(url: str) -> int:
+    """Return the number of the database that a REDIS_URL names."""
+    return _database(url)
+
+
+def layout_facts(redis: Redis) -> LayoutFacts:
+    """Return the layout of the keys, what is in the way of a migration, and who runs. Raises StoreUnavailable."""
+    raw, unfinished, announced = redis_layout.marks(redis)
+    return LayoutFacts(raw, redis_layout.LAYOUT, unfinished, announced, tuple(redis_layout.running(redis)))
 
 
 @dataclass(frozen=True)
