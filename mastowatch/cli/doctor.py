@@ -63,15 +63,15 @@ def as_json(found: Sequence[Finding]) -> dict[str, object]:
 def summary(found: Sequence[Finding]) -> str:
     """Return the end: how many of each, the worst first."""
     counts = Counter[State](one.state for one in found)
-    names: dict[State, str] = {
-        "failure": "failure",
-        "warning": "warning",
-        "note": "note",
-        "unknown": "not looked at",
-        "ok": "ok",
-    }
+    names: tuple[tuple[State, str], ...] = (
+        ("failure", "failure"),
+        ("warning", "warning"),
+        ("note", "note"),
+        ("unknown", "not looked at"),
+        ("ok", "ok"),
+    )
     parts = []
-    for state, name in names.items():
+    for state, name in names:
         if count := counts[state]:
             plural = "s" if count != 1 and state in ("failure", "warning", "note") else ""
             parts.append(f"{count} {name}{plural}")
