@@ -24,7 +24,7 @@ RUN_BY = {
 }
 # These change nothing. Where they do not print yet what the page says, they are typed again, as a person would; and
 # the status that they end with tells how things are, not whether they worked.
-LOOKS = ("mastowatch doctor", "systemctl status", "systemctl is-active", "systemctl --failed", "journalctl", "curl")
+LOOKS = ("mastowatch doctor", "systemctl status", "systemctl is-active", "systemctl list-units", "journalctl", "curl")
 LOOKS += tuple(f"mastowatch {one}" for one in ("cases", "audit", "rules stats", "jobs list", "jobs failures"))
 LOOKS += tuple(f"mastowatch {one}" for one in ("jobs queues", "jobs workers", "jobs recurring", "config check"))
 LOOKS_S = 60.0
