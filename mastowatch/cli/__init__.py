@@ -20,6 +20,7 @@ from mastowatch.cli.jobs_parser import add_jobs
 from mastowatch.cli.parsing import Parser as _Parser
 from mastowatch.cli.parsing import add as _add
 from mastowatch.cli.parsing import later
+from mastowatch.cli.setup.parser import add_setup
 from mastowatch.errors import MastoWatchError
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "serve the pages with queues, jobs, workers and cases"
     _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
+    add_setup(commands, config)
     _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
     _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
     _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])

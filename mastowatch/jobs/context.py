@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.probe import Certificate, Probe
-from mastowatch.ports.sign_in import EndedSessions, SignInServer
+from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -417,6 +417,14 @@ def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]
     return register(
         settings.instance_base, answer_to, user_agent=settings.user_agent, timeout_s=settings.request_timeout
     )
+
+
+def register_application(base_url: str, scopes: Sequence[str], settings: Settings) -> Application:
+    """Register MastoWatch itself with a Mastodon server, for exactly these scopes. Raises MastodonError."""
+    from mastowatch.adapters import mastodon_application
+
+    timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
+    return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
 
 
 def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:
