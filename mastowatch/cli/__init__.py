@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "on: nothing is filed from now on; off: as DRY_RUN in the settings says; status: which it is"
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=later("dry_run"))
+    _add_pause(commands, config)
     add_cases(commands, config)
     add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
@@ -135,6 +136,21 @@ def _add_doctor(one: argparse.ArgumentParser) -> None:
     one.add_argument("--json", action="store_true", help="print JSON, for other programs")
     one.add_argument("--quiet", action="store_true", help="say only what is not ok")
     one.set_defaults(run=_doctor)
+
+
+def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
+    as_json = _Parser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one = _add(
+        commands, "pause", "have no worker take another job, for maintenance; what runs goes on", [config, as_json]
+    )
+    one.add_argument("--wait", action="store_true", help="end when nothing runs any more, and say what it waits for")
+    about = "why, in a line; the dashboard shows it"
+    one.add_argument("--reason", default="", metavar="TEXT", help=about)
+    one.add_argument("--status", action="store_true", help="tell how it stands, and what runs; change nothing")
+    one.set_defaults(run=later("pause"))
+    one = _add(commands, "resume", "let workers take jobs again after a pause", [config, as_json])
+    one.set_defaults(run=later("pause", "resume"))
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
