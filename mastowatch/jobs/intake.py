@@ -117,6 +117,7 @@ class Intake:
             found = enqueue(self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S)
         except RedisError as error:  # what was sent may have been done; when it comes again, its mark tells
             found = StoreUnavailable(f"Redis: {type(error).__name__}: {error}")
+            found.__cause__ = error  # which tells what is wrong with Redis
         promises = [promise for _, promise in batch]
         # All that wait belong to the server's one loop; it is woken once a batch. At its end it may be gone.
         with suppress(RuntimeError):

@@ -335,7 +335,7 @@ def test_a_redis_that_refuses_writes_is_told_of_and_waited_for(start, tmp_path):
         unit = start(url, "worker")
         unit.wait_for("idle")
         redis.config_set("min-replicas-to-write", 1)
-        unit.wait_for("Redis refuses")
+        unit.wait_for("Redis without its replicas since")
         redis.config_set("min-replicas-to-write", 0)
         unit.heard.clear()
         unit.wait_for("idle")
