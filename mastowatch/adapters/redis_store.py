@@ -118,7 +118,7 @@ class RedisClaims(InRedis):
     @ours
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
-        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now)
         self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *flat_claim(filed)])
 
     @ours
