@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -10,7 +10,13 @@ from redis.backoff import NoBackoff
 from redis.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
+from redis.sentinel import (
+    MasterNotFoundError,
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 
 from mastowatch.adapters.redis_common import ours, text
 from mastowatch.errors import StoreUnavailable
@@ -61,6 +67,30 @@ class Sentinels(Sentinel):
         return (text(found[0]), int(found[1])) if found else None
 
 
+class _Following:
+    """Asks the sentinels before each connection, as redis-py means to: within one command it forgets to (8.1).
+
+    A server that is the primary no longer, or is away, would be asked again and again while the command is retried.
+    """
+
+    _sock: Any
+    connect: Callable[[], None]
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 -- redis-py's
+        """Connect if need be, and send."""
+        if not self._sock:
+            self.connect()
+        super().send_packed_command(command, check_health=check_health)  # type: ignore[misc]
+
+
+class _Connection(_Following, SentinelManagedConnection):
+    pass
+
+
+class _SecuredConnection(_Following, SentinelManagedSSLConnection):
+    pass
+
+
 def connect(
     url: str,
     addresses: Sequence[Address],
@@ -78,7 +108,8 @@ def connect(
         given.pop(name, None)
     tls = {"ssl": True, **{name: value for name, value in given.items() if name.startswith("ssl_")}} if secured else {}
     sentinels = Sentinels(addresses, password=sentinel_password, **tls)
-    pool = SentinelConnectionPool(service_name, sentinels, ssl=secured, **given)  # type: ignore[no-untyped-call]
+    kind = _SecuredConnection if secured else _Connection
+    pool = SentinelConnectionPool(service_name, sentinels, connection_class=kind, **given)  # type: ignore[no-untyped-call]
     return Redis(connection_pool=pool)
 
 
