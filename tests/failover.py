@@ -130,14 +130,20 @@ def watched(directory: Path, *, sentinels: bool = True) -> Iterator[Watched]:
         made.stop()
 
 
-def certificates(directory: Path, *names: str) -> None:
-    """Write ca.pem, and cert.pem and key.pem that are good for ``names``, as in "IP:127.0.0.1"."""
+def certificates(directory: Path, *names: str, authority: Path | None = None) -> None:
+    """Write cert.pem and key.pem that are good for ``names``, as in "IP:127.0.0.1", and ca.pem of who signed them.
+
+    The authority is made in ``authority`` where none is there yet.
+    """
+    authority = authority or directory
     new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    ca, key = authority / "ca.pem", authority / "ca.key"
     for script in (
-        f"openssl req -x509 {new} -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem",
+        f"test -e {ca} || openssl req -x509 {new} -days 2 -subj /CN=test-ca -keyout {key} -out {ca}",
+        f"test -e ca.pem || cp {ca} .",
         f"openssl req {new} -subj /CN=redis -keyout key.pem -out csr",
         f"printf 'subjectAltName=%s' '{','.join(names)}' >names",
-        "openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
+        f"openssl x509 -req -in csr -CA {ca} -CAkey {key} -CAcreateserial -days 2 -extfile names -out cert.pem",
     ):
         subprocess.run(["sh", "-c", script], cwd=directory, check=True, capture_output=True)
 
