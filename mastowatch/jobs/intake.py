@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -38,10 +38,15 @@ _NOTHING = WebhooksSeen()
 
 
 class Intake:
-    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken."""
+    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken.
 
-    def __init__(self, redis: Redis, tally: Tally, notes: WebhookNotes) -> None:
-        self._redis, self._tally, self._notes = redis, tally, notes
+    ``confirm`` raises StoreUnavailable where what was just written might be lost; the deliveries then come again.
+    """
+
+    def __init__(
+        self, redis: Redis, tally: Tally, notes: WebhookNotes, *, confirm: Callable[[], None] = lambda: None
+    ) -> None:
+        self._redis, self._tally, self._notes, self._confirm = redis, tally, notes, confirm
         self._waiting: deque[tuple[Delivery, _Promise]] = deque()
         self._counts: Counter[str] = Counter()
         self._seen = _NOTHING
@@ -115,6 +120,9 @@ class Intake:
         found: Sequence[Outcome] | StoreUnavailable
         try:
             found = enqueue(self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S)
+            self._confirm()
+        except StoreUnavailable as error:
+            found = error
         except RedisError as error:  # what was sent may have been done; when it comes again, its mark tells
             found = StoreUnavailable(f"Redis: {type(error).__name__}: {error}")
             found.__cause__ = error  # which tells what is wrong with Redis
