@@ -21,6 +21,7 @@ from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import Case, CaseReason, Claim, Counters, QueuePoint, SwitchName, SwitchState
 
 CLAIM_TTL_S = 90 * 86400  # after this, Mastodon alone knows what was reported
+PLANNED_TTL_S = 86400  # nothing was sent: what is planned anew has lost nothing
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
@@ -111,7 +112,7 @@ class RedisClaims(InRedis):
     @ours
     def plan(self, account_id: str, marker: str, now: float) -> Claim:
         """See the port."""
-        flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), CLAIM_TTL_S])
+        flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), PLANNED_TTL_S])
         return claim_of(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours

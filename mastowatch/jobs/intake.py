@@ -20,6 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from mastowatch.errors import StoreUnavailable
+from mastowatch.jobs.queues import WAITING_MAX
 from mastowatch.ports.store import Tally, WebhookNotes
 from mastowatch.ports.types import WebhooksSeen
 from mastowatch.reliable.deliveries import Delivery, Outcome, enqueue
@@ -29,7 +30,7 @@ MARK_TTL_S = 86400
 # A batch holds Redis for about 3 ms.
 BATCH_MAX = 64
 # More than this means that Redis is too slow by far; the sender tries again.
-WAITING_MAX = 5000
+UNWRITTEN_MAX = 5000
 # Counters are for people: they may lag so much.
 COUNT_EVERY_S = 0.2
 
@@ -68,7 +69,7 @@ class Intake:
         """Return the promise of what comes of ``delivery``: an outcome, or StoreUnavailable."""
         promise: _Promise = asyncio.get_running_loop().create_future()
         with self._changed:
-            if len(self._waiting) >= WAITING_MAX or not self._thread.is_alive():
+            if len(self._waiting) >= UNWRITTEN_MAX or not self._thread.is_alive():
                 promise.set_exception(StoreUnavailable(f"{len(self._waiting)} deliveries wait already"))
                 return promise
             self._waiting.append((delivery, promise))
@@ -119,7 +120,9 @@ class Intake:
     def _write(self, batch: Sequence[tuple[Delivery, _Promise]]) -> None:
         found: Sequence[Outcome] | StoreUnavailable
         try:
-            found = enqueue(self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S)
+            found = enqueue(
+                self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S, waiting_max=WAITING_MAX
+            )
             self._confirm()
         except StoreUnavailable as error:
             found = error
