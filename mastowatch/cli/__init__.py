@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
     add_setup(commands, config)
+    _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
     _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
     _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])
 
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "on: nothing is filed from now on; off: as DRY_RUN in the settings says; status: which it is"
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=later("dry_run"))
+    _add_pause(commands, config)
     add_cases(commands, config)
     add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
@@ -124,6 +126,31 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--force", action="store_true", help=about)
     one.set_defaults(run=_forget)
     return parser
+
+
+def _add_doctor(one: argparse.ArgumentParser) -> None:
+    from mastowatch.jobs.checks.finding import NAMES
+
+    about = "this check alone (may be given again); all of them, if not given"
+    one.add_argument("--check", action="append", choices=NAMES, metavar="NAME", help=about)
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.add_argument("--quiet", action="store_true", help="say only what is not ok")
+    one.set_defaults(run=_doctor)
+
+
+def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
+    as_json = _Parser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one = _add(
+        commands, "pause", "have no worker take another job, for maintenance; what runs goes on", [config, as_json]
+    )
+    one.add_argument("--wait", action="store_true", help="end when nothing runs any more, and say what it waits for")
+    about = "why, in a line; the dashboard shows it"
+    one.add_argument("--reason", default="", metavar="TEXT", help=about)
+    one.add_argument("--status", action="store_true", help="tell how it stands, and what runs; change nothing")
+    one.set_defaults(run=later("pause"))
+    one = _add(commands, "resume", "let workers take jobs again after a pause", [config, as_json])
+    one.set_defaults(run=later("pause", "resume"))
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
@@ -309,6 +336,12 @@ def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import migrate_celery
 
     return migrate_celery.run(_load(sources), arguments)
+
+
+def _doctor(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import doctor
+
+    return doctor.run(sources, arguments)
 
 
 def _forget(sources: Sources, arguments: argparse.Namespace) -> int:

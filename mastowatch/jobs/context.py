@@ -43,6 +43,7 @@ from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
@@ -50,6 +51,7 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
+from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.probe import Certificate, Probe
 from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
@@ -440,6 +442,29 @@ def certificate(url: str, patience_s: float) -> Certificate:
     return mastodon_probe.certificate(url, timeout_s=patience_s)
 
 
+def host() -> Host:
+    """Return what asks this machine how it is."""
+    from mastowatch.adapters import host_state
+
+    return host_state
+
+
+def unchecked(redis: Redis) -> Redis:
+    """Return a client that connects whatever the layout of the keys, and gives up after some seconds."""
+    return redis_layout.unchecked(redis)
+
+
+def database_of(url: str) -> int:
+    """Return the number of the database that a REDIS_URL names."""
+    return _database(url)
+
+
+def layout_facts(redis: Redis) -> LayoutFacts:
+    """Return the layout of the keys, what is in the way of a migration, and who runs. Raises StoreUnavailable."""
+    raw, unfinished, announced = redis_layout.marks(redis)
+    return LayoutFacts(raw, redis_layout.LAYOUT, unfinished, announced, tuple(redis_layout.running(redis)))
+
+
 @dataclass(frozen=True)
 class View:
     """What the API and the dashboard see: records only, no rules and no way to Mastodon."""
@@ -460,6 +485,7 @@ class View:
     campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
+    webhook_notes: store.WebhookNotes
     ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -485,6 +511,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
+        webhook_notes=RedisWebhookNotes(redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )

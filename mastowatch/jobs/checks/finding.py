@@ -8,6 +8,45 @@ from typing import Literal
 # unknown: this user may not see it, or what it rests on is away.
 State = Literal["ok", "note", "warning", "failure", "unknown"]
 
+# Every check, in the order in which it is told: what the others rest on comes first.
+NAMES = (
+    "settings",
+    "file-modes",
+    "package",
+    "layout",
+    "units",
+    "watchdogs",
+    "disk",
+    "journal",
+    "redis",
+    "redis-version",
+    "redis-role",
+    "redis-policy",
+    "redis-memory",
+    "redis-persistence",
+    "redis-database",
+    "redis-latency",
+    "mastodon-server",
+    "mastodon-version",
+    "certificate",
+    "clock",
+    "mastodon-token",
+    "mastodon-scopes",
+    "mastodon-role",
+    "request-budget",
+    "webhooks",
+    "stream",
+    "rules",
+    "breakers",
+    "switches",
+    "workers",
+    "scheduler",
+    "recurring-jobs",
+    "queues",
+    "stuck-jobs",
+    "failed-jobs",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
