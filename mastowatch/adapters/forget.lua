@@ -42,7 +42,7 @@ local KINDS = {
   switches = 'switches', layout = 'layout', handed_on = 'posts handed on', durations = 'counters', stream = 'stream',
   rules = 'rule stats', idempotency = 'answers',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
-  session = 'ended sessions',
+  session = 'ended sessions', webhooks = 'webhooks',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

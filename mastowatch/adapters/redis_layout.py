@@ -25,6 +25,7 @@ from redis.retry import Retry
 from mastowatch import __version__
 from mastowatch.errors import LayoutNewer, LayoutUnready, StoreUnavailable
 from mastowatch.logs import event
+from mastowatch.ports.host import Running
 
 log = logging.getLogger(__name__)
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
@@ -54,20 +55,6 @@ class Migration:
 # so on without a gap. Raised by one with each; packaging/forget.sh and adapters/forget.lua follow.
 LAYOUT = 1
 MIGRATIONS: tuple[Migration, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A process of ours that lives, and what it understands."""
-
-    layout: int
-    version: str
-    kind: str
-    host: str
-    pid: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} on {self.host} (process {self.pid}, version {self.version})"
 
 
 # KEYS: layout, unfinished, next, processes. ARGV: the layout we know, who we are, milliseconds of life.
@@ -243,6 +230,14 @@ def running(redis: Redis) -> list[Running]:
     with _foreign_errors():
         now = float(redis.time()[0])
         return [as_running(_text(raw)) for raw in redis.zrangebyscore(PROCESSES, now, "+inf")]
+
+
+def marks(redis: Redis) -> tuple[str, str, str]:
+    """Return the layout in Redis, that of an unfinished migration, and one that is announced; "" for none."""
+    with _foreign_errors():
+        raw, unfinished = redis.mget(KEY, UNFINISHED)
+        announced = redis.hget(NEXT, "to")
+    return _text(raw or "1"), _text(unfinished or ""), _text(announced or "")
 
 
 class LayoutRefused(RedisError):

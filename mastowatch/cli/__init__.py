@@ -20,6 +20,7 @@ from mastowatch.cli.jobs_parser import add_jobs
 from mastowatch.cli.parsing import Parser as _Parser
 from mastowatch.cli.parsing import add as _add
 from mastowatch.cli.parsing import later
+from mastowatch.cli.setup.parser import add_setup
 from mastowatch.errors import MastoWatchError
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "serve the pages with queues, jobs, workers and cases"
     _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
+    add_setup(commands, config)
+    _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
     _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
     _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])
 
@@ -124,6 +127,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--force", action="store_true", help=about)
     one.set_defaults(run=_forget)
     return parser
+
+
+def _add_doctor(one: argparse.ArgumentParser) -> None:
+    from mastowatch.jobs.checks.finding import NAMES
+
+    about = "this check alone (may be given again); all of them, if not given"
+    one.add_argument("--check", action="append", choices=NAMES, metavar="NAME", help=about)
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.add_argument("--quiet", action="store_true", help="say only what is not ok")
+    one.set_defaults(run=_doctor)
 
 
 def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
@@ -345,6 +358,12 @@ def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import migrate_celery
 
     return migrate_celery.run(_load(sources), arguments)
+
+
+def _doctor(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import doctor
+
+    return doctor.run(sources, arguments)
 
 
 def _forget(sources: Sources, arguments: argparse.Namespace) -> int:

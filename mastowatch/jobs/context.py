@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
@@ -52,8 +53,10 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
+from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
-from mastowatch.ports.sign_in import EndedSessions, SignInServer
+from mastowatch.ports.probe import Certificate, Probe
+from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -453,6 +456,52 @@ def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]
     )
 
 
+def register_application(base_url: str, scopes: Sequence[str], settings: Settings) -> Application:
+    """Register MastoWatch itself with a Mastodon server, for exactly these scopes. Raises MastodonError."""
+    from mastowatch.adapters import mastodon_application
+
+    timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
+    return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:
+    """Return what asks a Mastodon server harmless things, and waits ``patience_s`` at most; makes no request."""
+    from mastowatch.adapters.mastodon_probe import MastodonProbe
+
+    timeout_s = min(patience_s, settings.request_timeout)
+    return MastodonProbe(base_url, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def certificate(url: str, patience_s: float) -> Certificate:
+    """Return what the server at an https:// address shows of itself."""
+    from mastowatch.adapters import mastodon_probe
+
+    return mastodon_probe.certificate(url, timeout_s=patience_s)
+
+
+def host() -> Host:
+    """Return what asks this machine how it is."""
+    from mastowatch.adapters import host_state
+
+    return host_state
+
+
+def unchecked(redis: Redis) -> Redis:
+    """Return a client that connects whatever the layout of the keys, and gives up after some seconds."""
+    return redis_layout.unchecked(redis)
+
+
+def database_of(url: str) -> int:
+    """Return the number of the database that a REDIS_URL names."""
+    return _database(url)
+
+
+def layout_facts(redis: Redis) -> LayoutFacts:
+    """Return the layout of the keys, what is in the way of a migration, and who runs. Raises StoreUnavailable."""
+    raw, unfinished, announced = redis_layout.marks(redis)
+    return LayoutFacts(raw, redis_layout.LAYOUT, unfinished, announced, tuple(redis_layout.running(redis)))
+
+
 @dataclass(frozen=True)
 class View:
     """What the API and the dashboard see: records only, no rules and no way to Mastodon."""
@@ -473,6 +522,7 @@ class View:
     campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
+    webhook_notes: store.WebhookNotes
     ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -498,6 +548,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
+        webhook_notes=RedisWebhookNotes(redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )

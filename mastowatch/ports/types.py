@@ -446,6 +446,19 @@ class StreamNote:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhooksSeen:
+    """When a webhook was last taken in, of which ``event``; when one was last refused, and ``why``, in words of ours.
+
+    Times are epoch seconds, 0 for never.
+    """
+
+    taken_at: float = 0.0
+    event: str = ""
+    refused_at: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FamilyUse:
     """How much of a family is used up in the present window, which ends at ``resets_at`` (epoch seconds)."""
 

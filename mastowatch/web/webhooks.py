@@ -96,9 +96,10 @@ class Webhooks:
         if scope["method"] != "POST":
             return _problem(405, "Method Not Allowed", "Mastodon sends POST", {"Allow": "POST"})
         if self._secret is None:
+            self._intake.refused("no secret", time.time())
             return self._refused(403, "Closed", _CLOSED)
         if len(_signatures(scope)) != 1:
-            return self._unsigned(_NOT_SIGNED)
+            return self._unsigned(_NOT_SIGNED, "not signed")
         if _length(scope) > LIMIT:
             return self._too_large()
         return None
@@ -112,13 +113,15 @@ class Webhooks:
             return None
         body: bytes = message["body"]
         if not self._signed(_signatures(scope)[0], body):
-            return self._unsigned(_WRONG)
+            return self._unsigned(_WRONG, "wrong signature")
         try:
             found = webhook_events.read(body)
         except BadEvent as error:
             self._intake.count(metrics.WEBHOOKS_BAD)
+            self._intake.refused("not understood", time.time())
             return self._refused(422, "Not understood", str(error))
         self._intake.count(metrics.webhook_event(found.name))
+        self._intake.taken(found.name, time.time())
         if found.private:
             # Not even a hash of it is kept.
             self._intake.count(metrics.WEBHOOKS_PRIVATE)
@@ -143,9 +146,10 @@ class Webhooks:
         expected = b"sha256=" + hmac.digest(self._secret, body, "sha256").hex().encode()
         return hmac.compare_digest(shown, expected)
 
-    def _unsigned(self, detail: str) -> ASGIApp:
+    def _unsigned(self, detail: str, why: str) -> ASGIApp:
         # 401 is tried again by Mastodon: while a secret is being changed nothing is lost.
         self._intake.count(metrics.WEBHOOKS_REFUSED)
+        self._intake.refused(why, time.time())
         return self._refused(401, "Unauthorized", detail, {"WWW-Authenticate": "X-Hub-Signature"})
 
     def _too_large(self) -> ASGIApp:
