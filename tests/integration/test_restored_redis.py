@@ -7,6 +7,7 @@ over HTTP, and mastodon-mock, whose list of reports is what is counted.
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,19 +68,26 @@ def work(place: Place) -> None:
 
 
 class Yesterday:
-    """A copy of what Redis has on its disk."""
+    """A copy of Redis, made and put back as docs/howto/back-up-and-restore.md says."""
 
-    def __init__(self, process: RedisProcess, directory: Path, copy: Path) -> None:
-        self._process, self._directory, self._copy = process, directory, copy
+    def __init__(self, process: RedisProcess, directory: Path, copy: Path, *, has_log: bool) -> None:
+        self._process, self._directory, self._copy, self._has_log = process, directory, copy, has_log
 
-    def take(self, redis: Redis) -> None:
-        redis.save()  # an append-only file is whole at any time
-        shutil.copytree(self._directory, self._copy)
+    def take(self) -> None:
+        command = ["redis-cli", "-p", str(self._process.port), "--rdb", str(self._copy)]
+        subprocess.run(command, check=True, capture_output=True)
 
     def restore(self) -> None:
         self._process.kill()
         shutil.rmtree(self._directory)
-        shutil.copytree(self._copy, self._directory)
+        if self._has_log:
+            log = self._directory / "appendonlydir"
+            log.mkdir(parents=True)
+            shutil.copy(self._copy, log / "appendonly.aof.1.base.rdb")
+            (log / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
+        else:
+            self._directory.mkdir()
+            shutil.copy(self._copy, self._directory / "dump.rdb")
         self._process.start()
 
 
@@ -88,7 +96,7 @@ def kept(tmp_path: Path, options: tuple[str, ...]) -> Iterator[tuple[RedisProces
     directory = tmp_path / "redis"
     directory.mkdir()
     with running_redis(directory, *options) as process:
-        yield process, Yesterday(process, directory, tmp_path / "yesterday")
+        yield process, Yesterday(process, directory, tmp_path / "yesterday.rdb", has_log=options is LOG)
 
 
 def told_of(spammer: Spammer) -> bytes:
@@ -113,7 +121,7 @@ def test_everything_done_again_after_a_restore_reports_every_account_once(server
         waiting.resolve()
         waiting.post("casino")
         jobs.analyze(waiting.id)  # waits when the copy is made, is done after it, and waits again when it is restored
-        yesterday.take(redis)
+        yesterday.take()
 
         work(place)
         came = Spammer(server)
