@@ -46,6 +46,7 @@ _CLOSED = (
 )
 _NOT_SIGNED = "X-Hub-Signature is missing; only Mastodon's webhooks are taken here, signed with the webhook's secret"
 _WRONG = "the signature does not fit the body; is the webhook secret the signing secret of this webhook?"
+_FULL = "too many jobs wait already; send this again"
 _BUSY = "the same work runs already, twice; send this again"
 # What is answered and what is counted, by what came of a delivery.
 _TAKEN: Mapping[Outcome, tuple[str, str]] = {
@@ -138,6 +139,8 @@ class Webhooks:
             return self._put_off(amiss.title, f"{amiss.says}; send this again")
         if outcome == "busy":
             return self._put_off("Busy", _BUSY)
+        if outcome == "full":
+            return self._put_off("Full", _FULL)
         word, counter = _TAKEN[outcome]
         self._intake.count(counter)
         return _Taken(word)

@@ -1,4 +1,4 @@
-"""`mastowatch doctor` on a host that is well, and on one that is broken in many ways: each is named, and mended as told."""
+"""`mastowatch doctor` on a host that is well, and on one broken in many ways: each is named, and mended as told."""
 
 from __future__ import annotations
 
