@@ -46,7 +46,8 @@ def changes(setup: Setup) -> Changes:
     places, plan = setup.places, setup.plan
     if not places.units:
         # Nobody hands these out: the settings say where they are.
-        for name, secret in plan.secrets.items():
+        kept = {**plan.secrets, **({CLIENT: "to come"} if plan.register_dashboard else {})}
+        for name, secret in kept.items():
             setup.set(SECRETS[name].upper(), str(setup.secret_path(name)) if secret else "")
     now = envfile.read(places.env) if places.env.exists() else {}
     on, off = units.to_enable(setup) if places.units else ([], [])
