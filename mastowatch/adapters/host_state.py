@@ -29,7 +29,7 @@ _FIXED = (
 _WORKERS = "mastowatch-worker@*.service"
 _PROPERTIES = (
     "Id", "LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "NRestarts", "StatusText",
-    "ConditionResult", "WatchdogUSec", "WatchdogTimestampMonotonic", "MainPID",
+    "ConditionResult", "ConditionTimestampMonotonic", "WatchdogUSec", "WatchdogTimestampMonotonic", "MainPID",
 )  # fmt: skip
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|min|h)?")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -75,7 +75,8 @@ def _unit(told: Mapping[str, str]) -> Unit | None:
         result=told.get("Result", ""),
         restarts=int(told.get("NRestarts") or 0),
         says=told.get("StatusText", ""),
-        condition=told.get("ConditionResult") != "no",
+        # Before the first look at them systemd calls them not met, too.
+        condition=told.get("ConditionResult") != "no" or told.get("ConditionTimestampMonotonic", "0") == "0",
         watchdog_s=seconds(told.get("WatchdogUSec", "")),
         fed_s=max(0.0, time.monotonic() - fed_us / 1e6) if fed_us else None,
         stopped=bool(pid) and _stands_still(pid),

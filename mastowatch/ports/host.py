@@ -13,7 +13,8 @@ class Unit:
     """A unit as ``systemctl show`` has it.
 
     ``watchdog_s`` is its patience, 0 without a watchdog; ``fed_s`` are the seconds since its last sign of life.
-    ``stopped``: its main process stands still by a signal (SIGSTOP).
+    ``condition``: what it needs to start was there when systemd last looked. ``stopped``: its main process stands
+    still by a signal (SIGSTOP).
     """
 
     name: str

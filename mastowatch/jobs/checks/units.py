@@ -38,8 +38,12 @@ def judge_units(units: Sequence[Unit]) -> list[Finding]:
         ]
     target = next((unit for unit in known if unit.name == TARGET), None)
     services = [unit for unit in known if unit.name != TARGET]
+    if any(unit.enabled and not unit.condition and unit.active == "inactive" for unit in services):
+        means = "It stays off until INSTANCE_BASE and the bot's token are set up."
+        return [Finding("units", "failure", "MastoWatch is not set up yet", means, "mastowatch setup")]
     if target is not None and target.active != "active" and not any(_runs(unit) for unit in services):
-        return [_all_stopped(target, services)]
+        means = "Nothing of it runs" + ("." if target.enabled else ", and nothing will after a boot.")
+        return [Finding("units", "failure", f"{TARGET} is stopped", means, f"systemctl enable --now {TARGET}")]
     found = [finding for unit in services for finding in _judge(unit, units)]
     if target is not None and not target.enabled:
         means = "After a boot nothing of it starts."
@@ -55,14 +59,6 @@ def judge_units(units: Sequence[Unit]) -> list[Finding]:
         if any(one.state != "note" for one in found)
         else [Finding("units", "ok", f"run: {', '.join(running)}"), *found]
     )
-
-
-def _all_stopped(target: Unit, services: Sequence[Unit]) -> Finding:
-    if any(not unit.condition for unit in services):
-        means = "It stays off until INSTANCE_BASE and the bot's token are set up."
-        return Finding("units", "failure", "MastoWatch is not set up yet", means, "mastowatch setup")
-    means = "Nothing of it runs" + ("." if target.enabled else ", and nothing will after a boot.")
-    return Finding("units", "failure", f"{TARGET} is stopped", means, f"systemctl enable --now {TARGET}")
 
 
 def _judge(unit: Unit, units: Sequence[Unit]) -> Iterator[Finding]:

@@ -266,7 +266,7 @@ def _switches(board: Switchboard) -> Iterator[Finding]:
         yield Finding(name, "note", f"the dry run is on ({by})", "Cases are shown, and nothing is reported.", mend)
     for queue in board.paused_queues:
         says = f"the queue {queue.queue} is paused ({_by(queue.by, queue.at)})"
-        yield Finding(name, "note", says, "Its jobs wait.", f"mastowatch jobs queue resume {queue.queue}")
+        yield Finding(name, "note", says, "Its jobs wait.", f"mastowatch jobs resume {queue.queue}")
 
 
 def _by(who: str | None, at: datetime | None) -> str:
