@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "say who may sign in to the dashboard"
     _add_sign_in(_add(commands, "sign-in", about, []), [config])
 
+    _add_export(commands, config)
     one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
     about = "delete without asking; otherwise it shows what it would delete, and asks"
     one.add_argument("--yes", action="store_true", help=about)
@@ -151,6 +152,27 @@ def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -
     one.set_defaults(run=later("pause"))
     one = _add(commands, "resume", "let workers take jobs again after a pause", [config, as_json])
     one.set_defaults(run=later("pause", "resume"))
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
+    one = _add(commands, "export", "write rules, cases and audit to a file, a JSON record a line", [config])
+    about = "what to write; all if not given"
+    one.add_argument("what", nargs="?", default="all", choices=("rules", "cases", "audit", "all"), help=about)
+    about = "cases and audit from then on, like 7d (ago) or 2026-03-01; rules are written whole"
+    one.add_argument("--since", metavar="TIME", help=about)
+    about = "file to write, which its owner alone may read; -, or not given: standard output"
+    one.add_argument("-o", "--output", type=Path, default=Path("-"), metavar="FILE", help=about)
+    one.set_defaults(run=later("export"))
+    one = _add(commands, "import", "merge a file of `mastowatch export` into what is here", [config])
+    one.add_argument("file", type=Path, metavar="FILE", help="the file")
+    one.add_argument("--overwrite", action="store_true", help="replace rule files that differ from those in the file")
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    either = one.add_mutually_exclusive_group()
+    either.add_argument(
+        "--dry-run", action="store_true", help="check the file, tell what would be done, change nothing"
+    )
+    either.add_argument("--yes", action="store_true", help="do it without asking")
+    one.set_defaults(run=later("export", "import_file"))
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:

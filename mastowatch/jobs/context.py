@@ -26,10 +26,12 @@ from redis.retry import Retry
 
 from mastowatch.adapters import (
     memory_campaigns,
+    redis_audit_merging,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
     redis_layout,
+    redis_portable,
     redis_store,
     rule_files,
 )
@@ -292,6 +294,41 @@ def read_rule_document(path: Path) -> tuple[str, dict[str, Any]]:
 def read_rule_source(path: Path) -> str:
     """Return one rule file as it is written; raises RuleError."""
     return rule_files.read_source(path)
+
+
+def rule_sources(directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield each rule file and list as it is written, by its name below ``directory``; raises RuleError."""
+    return rule_files.sources(directory)
+
+
+def parse_rule(name: str, text: str) -> dict[str, Any]:
+    """Return the TOML document of a rule file; raises RuleError."""
+    return rule_files.parse(name, text)
+
+
+def write_rule_source(directory: Path, name: str, text: str) -> None:
+    """Write a rule file or a list whole, or not at all; raises OSError."""
+    rule_files.write(directory, name, text)
+
+
+def portable(redis: Redis) -> redis_portable.RedisPortable:
+    """Return what reads records for an export, and merges those of an import."""
+    return redis_portable.RedisPortable(redis)
+
+
+def audit_merging(redis: Redis) -> redis_audit_merging.RedisAuditMerging:
+    """Return what reads the audit for an export, and merges that of an import."""
+    return redis_audit_merging.RedisAuditMerging(redis)
+
+
+def locks(redis: Redis) -> store.Locks:
+    """Return the locks, for whoever is no process of MastoWatch."""
+    return redis_store.RedisLocks(redis)
+
+
+def known_layout() -> int:
+    """Return the layout of the keys that this version reads and writes."""
+    return redis_layout.LAYOUT
 
 
 def fresh_campaigns() -> store.Campaigns:
