@@ -31,8 +31,8 @@ local function set_state(worker, state)
 end
 """
 
-# Redis takes 4 kB for the first entry of a stream and gives none of it back, where an attempt has 500 bytes. Written anew
-# it takes what it needs. A Redis that allows no such thing keeps it as it is.
+# Redis takes 4 kB for the first entry of a stream and gives none of it back, where an attempt has 500 bytes. Written
+# anew it takes what it needs. A Redis that allows no such thing keeps it as it is.
 _FIT = """
 local function fit(key)
   local packed = redis.pcall('DUMP', key)
