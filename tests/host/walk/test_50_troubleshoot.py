@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
 from tests.demo.population import TOKEN
 from tests.host.suite import (
     ACCOUNTS,
-    ANSWER_S,
-    API,
     API_UNIT,
     DASHBOARD_UNIT,
     ENV_FILE,
@@ -18,8 +15,6 @@ from tests.host.suite import (
     WORKER,
 )
 from tests.host.waiting import wait
-from tests.host.walk.settings import WEBHOOK_SECRET
-from tests.webhooks import PATH, admin_account_entity, delivery, signature
 
 NAME = "docs/howto/troubleshoot.md"
 REDIS = "redis-server.service"
@@ -44,6 +39,11 @@ def mended(suite):
 
 def command(suite, *words):
     return suite.host.run("mastowatch", *words).out
+
+
+def test_first_ask_what_is_wrong(suite, see, mended):
+    suite.systemctl("stop", WORKER)
+    see("First: ask what is wrong")
 
 
 # --- Jobs are not processed ------------------------------------------------------------------------------------------
@@ -201,18 +201,12 @@ def test_the_disk_is_full(suite, see, full_disk):
 # --- Webhooks do not come --------------------------------------------------------------------------------------------
 
 
-def test_the_signature_does_not_fit(suite, see, mended):
+def test_the_signature_does_not_fit(suite, see, send_webhook, mended):
     suite.host.write(SECRET_FILE, "of a webhook that was deleted", 0o600)
     suite.systemctl("restart", API_UNIT)
-    assert send(suite) == 401
+    assert send_webhook() == 401
     see("The signature does not fit")
-    assert send(suite) == 200
-
-
-def send(suite):
-    """Return what a webhook of Mastodon's is answered."""
-    body = delivery("account.created", admin_account_entity(next(iter(suite.people.planted))))
-    return requests.post(f"{API}{PATH}", body, headers=signature(body, WEBHOOK_SECRET), timeout=ANSWER_S).status_code
+    assert send_webhook() == 202
 
 
 def test_when_nothing_of_this_helps(see):
