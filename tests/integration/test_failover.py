@@ -100,6 +100,8 @@ def test_a_setting_that_can_not_work_is_named(given, complaint):
 def test_a_certificate_that_is_not_there_is_named_at_the_start():
     with pytest.raises(ConfigError, match=r"REDIS_CA_FILE: /nowhere/ca.pem can't be read: No such file"):
         contexts.connect(load({"REDIS_URL": "rediss://h/1", "REDIS_CA_FILE": "/nowhere/ca.pem"}))
+    with pytest.raises(ConfigError, match=r"test_failover.py holds no certificate"):
+        contexts.connect(load({"REDIS_URL": "rediss://h/1", "REDIS_CA_FILE": __file__}))
 
 
 # --- sentinels ---
