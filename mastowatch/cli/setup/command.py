@@ -93,4 +93,4 @@ def _is_well(file: Path | None) -> bool:
     except ModuleNotFoundError:
         return True
     print("\nmastowatch doctor:", flush=True)
-    return int(doctor.run(Sources({}, file), argparse.Namespace(json=False))) < DOCTOR_FAILS
+    return int(doctor.run(Sources({}, file), argparse.Namespace(json=False, check=[], quiet=False))) < DOCTOR_FAILS
