@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 RUN_BY = {
+    "docs/howto/back-up-and-restore.md": "tests/host/walk/test_60_back_up.py",
+    "docs/howto/pause-for-maintenance.md": "tests/host/walk/test_60_back_up.py",
     "docs/howto/install.md": "tests/host/walk/test_90_install.py",
     "docs/howto/write-a-rule.md": "tests/integration/test_howto_write_a_rule.py",
 }
