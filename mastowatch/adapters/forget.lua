@@ -34,7 +34,7 @@ local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'cance
 local ENGINES_OWN = {
   ['rq:totals'] = true, ['rq:steady'] = true, ['rq:maintenance'] = true, ['rq:scheduler:last_tick'] = true,
   ['rq:scheduler:skipped'] = true, ['rq:scheduler:paused'] = true, ['rq:scheduler:orphans'] = true,
-  ['rq:scheduler:intervals'] = true, ['rq:paused'] = true,
+  ['rq:scheduler:intervals'] = true, ['rq:paused'] = true, ['rq:paused_all'] = true,
 }
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',

@@ -14,7 +14,7 @@ ATTEND_S = 300  # a step that was not followed by another one for so long is loo
 class RedisAccountActions(InRedis):
     """``mastowatch:action:<account id>`` (a hash) and ``mastowatch:actions:due`` (when to look at it next)."""
 
-    _DUE = "mastowatch:actions:due"
+    DUE = "mastowatch:actions:due"
 
     # KEYS: the action, due. ARGV: account, state, changed_at, report expected ('' for any), seconds to keep once it has
     # ended, 0 while it has not, when it is due, then fields and values.
@@ -50,23 +50,23 @@ class RedisAccountActions(InRedis):
     def get(self, account_id: str) -> AccountAction | None:
         """See the port."""
         fields = texts(self._redis.hgetall(_key(account_id)))
-        return _action(account_id, fields) if fields else None
+        return action_of(account_id, fields) if fields else None
 
     @ours
     def plan(self, action: AccountAction) -> AccountAction:
         """See the port."""
-        flat = self._plan(keys=[_key(action.account_id), self._DUE], args=_args(action, action))
-        return _action(action.account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        flat = self._plan(keys=[_key(action.account_id), self.DUE], args=_args(action, action))
+        return action_of(action.account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours
     def move(self, expect: AccountAction, to: AccountAction) -> bool:
         """See the port."""
-        return bool(self._move(keys=[_key(to.account_id), self._DUE], args=_args(expect, to)))
+        return bool(self._move(keys=[_key(to.account_id), self.DUE], args=_args(expect, to)))
 
     @ours
     def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
         """See the port."""
-        ids = [text(raw) for raw in self._redis.zrange(self._DUE, "-inf", now, byscore=True, offset=0, num=limit)]
+        ids = [text(raw) for raw in self._redis.zrange(self.DUE, "-inf", now, byscore=True, offset=0, num=limit)]
         found = (self.get(account_id) for account_id in ids)
         return tuple(one for one in found if one is not None)
 
@@ -81,6 +81,13 @@ def _key(account_id: str) -> str:
 
 
 def _args(expect: AccountAction, to: AccountAction) -> list[str | float]:
+    keep_s = KEPT_S if to.ended else 0
+    expected = [to.account_id, expect.state, repr(expect.changed_at), expect.report_id]
+    return [*expected, keep_s, repr(due_at(to)), *flat_action(to)]
+
+
+def flat_action(to: AccountAction) -> list[str]:
+    """Return the fields of its hash, each name with its value after it."""
     fields: dict[str, str] = {
         "measure": to.measure,
         "rule_id": to.rule_id,
@@ -92,12 +99,11 @@ def _args(expect: AccountAction, to: AccountAction) -> list[str | float]:
         "reopen": " ".join(to.reopen),
         "why": to.why,
     }
-    keep_s = KEPT_S if to.ended else 0
-    expected = [to.account_id, expect.state, repr(expect.changed_at), expect.report_id]
-    return [*expected, keep_s, repr(due_at(to)), *(part for field in fields.items() for part in field)]
+    return [part for field in fields.items() for part in field]
 
 
-def _action(account_id: str, fields: dict[str, str]) -> AccountAction:
+def action_of(account_id: str, fields: dict[str, str]) -> AccountAction:
+    """Return a measure from the fields of its hash; raises KeyError or ValueError."""
     return AccountAction(
         account_id=account_id,
         measure=fields["measure"],  # type: ignore[arg-type]  # written by RedisAccountActions alone

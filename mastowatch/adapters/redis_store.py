@@ -96,13 +96,13 @@ class RedisClaims(InRedis):
     def get(self, account_id: str) -> Claim | None:
         """See the port."""
         fields = texts(self._redis.hgetall(self._key(account_id)))
-        return _claim(account_id, fields) if fields else None
+        return claim_of(account_id, fields) if fields else None
 
     @ours
     def plan(self, account_id: str, marker: str, now: float) -> Claim:
         """See the port."""
         flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), CLAIM_TTL_S])
-        return _claim(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        return claim_of(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours
     def steady_since(self, now: float) -> float:
@@ -112,14 +112,14 @@ class RedisClaims(InRedis):
     @ours
     def send(self, expect: Claim, sending: Claim) -> Claim | None:
         """See the port."""
-        args = [expect.state, repr(expect.changed_at), expect.owner, CLAIM_TTL_S, *_flat(sending)]
+        args = [expect.state, repr(expect.changed_at), expect.owner, CLAIM_TTL_S, *flat_claim(sending)]
         return sending if self._send(keys=[self._key(expect.account_id), _RUN_KEY], args=args) else None
 
     @ours
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
-        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
-        self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *_flat(filed)])
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now)
+        self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *flat_claim(filed)])
 
     @ours
     def failed(self, claim: Claim, reason: str, now: float) -> None:
@@ -127,7 +127,8 @@ class RedisClaims(InRedis):
         self._fail(keys=[self._key(claim.account_id)], args=[claim.owner, reason, repr(now), CLAIM_TTL_S])
 
 
-def _claim(account_id: str, fields: dict[str, str]) -> Claim:
+def claim_of(account_id: str, fields: dict[str, str]) -> Claim:
+    """Return a claim from the fields of its hash; raises KeyError or ValueError."""
     return Claim(
         account_id=account_id,
         marker=fields["marker"],
@@ -143,7 +144,7 @@ def _claim(account_id: str, fields: dict[str, str]) -> Claim:
     )
 
 
-def _flat(claim: Claim) -> list[str | float]:
+def flat_claim(claim: Claim) -> list[str | float]:
     """Return the fields of the claim's hash, each name with its value after it."""
     fields: dict[str, str | float] = {
         "marker": claim.marker,

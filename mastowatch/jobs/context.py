@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,10 +26,12 @@ from redis.retry import Retry
 
 from mastowatch.adapters import (
     memory_campaigns,
+    redis_audit_merging,
     redis_campaigns,
     redis_forget,
     redis_handed_on,
     redis_layout,
+    redis_portable,
     redis_store,
     rule_files,
 )
@@ -54,7 +56,7 @@ from mastowatch.ports.alerts import Alerts
 from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
 from mastowatch.ports.probe import Certificate, Probe
-from mastowatch.ports.sign_in import EndedSessions, SignInServer
+from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -294,6 +296,41 @@ def read_rule_source(path: Path) -> str:
     return rule_files.read_source(path)
 
 
+def rule_sources(directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield each rule file and list as it is written, by its name below ``directory``; raises RuleError."""
+    return rule_files.sources(directory)
+
+
+def parse_rule(name: str, text: str) -> dict[str, Any]:
+    """Return the TOML document of a rule file; raises RuleError."""
+    return rule_files.parse(name, text)
+
+
+def write_rule_source(directory: Path, name: str, text: str) -> None:
+    """Write a rule file or a list whole, or not at all; raises OSError."""
+    rule_files.write(directory, name, text)
+
+
+def portable(redis: Redis) -> redis_portable.RedisPortable:
+    """Return what reads records for an export, and merges those of an import."""
+    return redis_portable.RedisPortable(redis)
+
+
+def audit_merging(redis: Redis) -> redis_audit_merging.RedisAuditMerging:
+    """Return what reads the audit for an export, and merges that of an import."""
+    return redis_audit_merging.RedisAuditMerging(redis)
+
+
+def locks(redis: Redis) -> store.Locks:
+    """Return the locks, for whoever is no process of MastoWatch."""
+    return redis_store.RedisLocks(redis)
+
+
+def known_layout() -> int:
+    """Return the layout of the keys that this version reads and writes."""
+    return redis_layout.LAYOUT
+
+
 def fresh_campaigns() -> store.Campaigns:
     """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
     return memory_campaigns.MemoryCampaigns()
@@ -417,6 +454,14 @@ def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]
     return register(
         settings.instance_base, answer_to, user_agent=settings.user_agent, timeout_s=settings.request_timeout
     )
+
+
+def register_application(base_url: str, scopes: Sequence[str], settings: Settings) -> Application:
+    """Register MastoWatch itself with a Mastodon server, for exactly these scopes. Raises MastodonError."""
+    from mastowatch.adapters import mastodon_application
+
+    timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
+    return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
 
 
 def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:

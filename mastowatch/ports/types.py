@@ -232,7 +232,8 @@ class Claim:
 
     ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
     the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
-    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
+    sent: what is not among the one and newer than the other is new. ``reason`` tells why it failed; of a report found
+    at Mastodon that nobody here knew of, which measure it announced. Times are epoch seconds.
     """
 
     account_id: str

@@ -268,7 +268,14 @@ def _switches(board: Switchboard, edit: str) -> Iterator[Finding]:
         by = "DRY_RUN in the settings" if board.dry_run.from_settings else _by(board.dry_run.by, board.dry_run.at)
         mend = edit if board.dry_run.from_settings else "mastowatch dry-run off"
         yield Finding(name, "note", f"the dry run is on ({by})", "Cases are shown, and nothing is reported.", mend)
+    pause = board.maintenance
+    if pause is not None:
+        reason = f": {pause.reason}" if pause.reason else ""
+        says = f"all work is paused for maintenance ({_by(pause.by, pause.at)}){reason}"
+        yield Finding(name, "note", says, "No worker takes a job until it is resumed.", "mastowatch resume")
     for queue in board.paused_queues:
+        if pause is not None and queue.queue in pause.queues:
+            continue
         says = f"the queue {queue.queue} is paused ({_by(queue.by, queue.at)})"
         yield Finding(name, "note", says, "Its jobs wait.", f"mastowatch jobs resume {queue.queue}")
 
