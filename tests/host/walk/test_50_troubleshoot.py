@@ -46,6 +46,11 @@ def command(suite, *words):
     return suite.host.run("mastowatch", *words).out
 
 
+def test_first_ask_what_is_wrong(suite, see, mended):
+    suite.systemctl("stop", WORKER)
+    see("First: ask what is wrong")
+
+
 # --- Jobs are not processed ------------------------------------------------------------------------------------------
 
 
