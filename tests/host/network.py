@@ -101,13 +101,15 @@ def _listening_in(namespace: Path, port: int) -> socket.socket:
 def _forward(listening: socket.socket, port: int) -> None:
     while True:
         client, _ = listening.accept()
-        try:
-            server = socket.create_connection(("127.0.0.1", port))
-        except OSError:
-            client.close()
-            continue
-        for one, other in ((client, server), (server, client)):
-            threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+        threading.Thread(target=_serve, args=(client, port), daemon=True).start()
+
+
+def _serve(client: socket.socket, port: int) -> None:
+    with client, suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:
+        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+        back.start()
+        _pump(client, server)
+        back.join()
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:

@@ -22,7 +22,7 @@ def test_both_hosts_work_over_one_redis(pair, measured):
     assert "Standing by" in pair.b.status(SCHEDULER)
     jobs = pair.trigger(pair.b, pair.a.posts[:20])
     assert len(jobs) == 20
-    wait(lambda: not pair.unfinished(pair.a, jobs), 60, "what the second host's API took is done")
+    pair.wait_for_all(pair.a, jobs, 60)
     for side in pair.both:
         wait(lambda side=side: " 0 jobs done" not in side.status(WORKER), 60, f"{side.host.name} has done jobs")
     wait(lambda: sum(pair.a.reports().values()), 60, "something is reported")
