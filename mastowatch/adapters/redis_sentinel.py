@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,43 +29,43 @@ Address = tuple[str, int]
 
 
 class Sentinels(Sentinel):
-    """The sentinels that the settings name; the one that answered last is asked first."""
+    """The sentinels that the settings name; those that answered last are asked first."""
 
     def __init__(self, addresses: Sequence[Address], **options: Any) -> None:  # noqa: ANN401 -- redis-py's options
         patience = {"socket_timeout": ASK_S, "socket_connect_timeout": ASK_S, "retry": Retry(NoBackoff(), 0)}
         super().__init__(addresses, sentinel_kwargs={**options, **patience})  # type: ignore[no-untyped-call]
 
     def discover_master(self, service_name: str) -> Address:
-        """Return where the primary is, by the first sentinel that knows; raises MasterNotFoundError.
+        """Return where the primary is, by most of all the sentinels; raises MasterNotFoundError.
 
-        Like redis-py's, but several threads may ask at once.
+        redis-py takes the word of the first that answers. One whose machine is cut off, or has just come back, names a
+        primary that the others have long replaced. Several threads may ask at once.
         """
-        ordered, troubles = self.sentinels, list[str]()
-        for one in ordered:
+        ordered, told, troubles = self.sentinels, Counter[Address](), list[str]()
+        well, unwell = list[Redis](), list[Redis]()
+        for number, one in enumerate(ordered, start=1):
             try:
-                found: Any = one.sentinel_masters()
-                state = found.get(service_name)
+                address = self._ask(one, service_name)
             except RedisError as error:
-                troubles.append(f"{_name(one)}: {type(error).__name__}: {error}")
+                troubles.append(f"{_name(one)}: {error}")
+                unwell.append(one)
                 continue
-            if state is not None and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
-                self.sentinels = [one, *(other for other in ordered if other is not one)]
-                return text(state["ip"]), int(state["port"])
-            known = "it is down" if state is not None else f"it does not know {service_name}"
-            troubles.append(f"{_name(one)}: {known}")
-        raise MasterNotFoundError(f"no sentinel knows a primary that is up; {'; '.join(troubles)}")
+            well.append(one)
+            told[address] += 1
+            if told[address] > len(ordered) // 2:
+                self.sentinels = [*well, *ordered[number:], *unwell]
+                return address
+        troubles += [f"{votes} name {host}:{port}" for (host, port), votes in told.items()]
+        raise MasterNotFoundError(f"no primary that most of {len(ordered)} sentinels know: {'; '.join(troubles)}")
 
-    def votes_for(self, service_name: str, address: Address) -> int:
-        """Return how many sentinels answer, and hold ``address`` for the primary."""
-        return sum(self._says(one, service_name) == address for one in self.sentinels)
-
-    @staticmethod
-    def _says(one: Redis, service_name: str) -> Address | None:
-        try:
-            found: Any = one.sentinel_get_master_addr_by_name(service_name)
-        except RedisError:
-            return None
-        return (text(found[0]), int(found[1])) if found else None
+    def _ask(self, one: Redis, service_name: str) -> Address:
+        masters: Any = one.sentinel_masters()
+        state = masters.get(service_name)
+        if state is None:
+            raise MasterNotFoundError(f"it does not know {service_name}")
+        if not self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
+            raise MasterNotFoundError("it takes the primary for dead")
+        return text(state["ip"]), int(state["port"])
 
 
 class _Following:
@@ -137,7 +138,7 @@ class Confirming:
         self.replicated()
         pool = self._redis.connection_pool
         if isinstance(pool, SentinelConnectionPool):
-            self._count_votes(pool)
+            self._ask_sentinels(pool)
 
     def _wait(self) -> None:
         # A replica gets all in order: with this write it has those of all other connections before it.
@@ -151,14 +152,13 @@ class Confirming:
                 f" after {ASK_S:.0f} s: it may be lost with the primary"
             )
 
-    def _count_votes(self, pool: SentinelConnectionPool) -> None:
+    def _ask_sentinels(self, pool: SentinelConnectionPool) -> None:
         if pool.master_address is None:
             self._redis.ping()
-        sentinels: Sentinels = pool.sentinel_manager
-        votes, all_of_them = sentinels.votes_for(pool.service_name, pool.master_address), len(sentinels.sentinels)
-        if votes <= all_of_them // 2:
+        found = pool.sentinel_manager.discover_master(pool.service_name)
+        if found != pool.master_address:
             raise StoreUnavailable(
-                f"only {votes} of {all_of_them} sentinels hold this Redis for the primary: what it is told may be lost"
+                f"most sentinels name {found[0]}:{found[1]} for the primary, not this Redis: what it is told is lost"
             )
 
 

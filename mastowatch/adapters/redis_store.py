@@ -15,6 +15,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.adapters.reading_back import MANY, build, read_object, texts_of
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
@@ -25,8 +26,9 @@ PLANNED_TTL_S = 86400  # nothing was sent: what is planned anew has lost nothing
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
-# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that.
-RELEASE_S, RELEASE_AGAIN_S = 5.0, 0.2
+# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that, and so is
+# another one in its place. While it is away whoever holds the lock could not go on with anything else.
+RELEASE_S, RELEASE_AGAIN_S = 20.0, 0.2
 _RUN_KEY = "mastowatch:claims:redis"
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
@@ -222,7 +224,7 @@ class RedisLocks(InRedis):
         while True:
             try:
                 self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
-            except RedisConnectionError:
+            except (RedisConnectionError, RedisTimeoutError):
                 if time.monotonic() >= until:
                     raise
             else:

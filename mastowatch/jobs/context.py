@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -222,7 +223,8 @@ def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
     if password:
         options["password"] = password
     if settings.redis_ca_file:
-        options["ssl_ca_certs"] = _readable(settings.redis_ca_file)
+        check_ca_file(settings)
+        options["ssl_ca_certs"] = str(settings.redis_ca_file)
     if _database(settings.redis_url) == 0:
         event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
     if settings.redis_sentinels:
@@ -239,13 +241,16 @@ def confirm_replicated(redis: Redis, settings: Settings) -> Callable[[], None]:
     return redis_sentinel.Confirming(redis, replicas=settings.redis_wait_replicas).replicated
 
 
-def _readable(file: Path) -> str:
-    # Else Redis would be told to be away for ever.
+def check_ca_file(settings: Settings) -> None:
+    """Raise ConfigError for a REDIS_CA_FILE that can't be used: Redis would be told to be away for ever."""
+    if settings.redis_ca_file is None:
+        return
     try:
-        with file.open("rb"):
-            return str(file)
+        ssl.create_default_context(cafile=settings.redis_ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} holds no certificate") from error
     except OSError as error:
-        raise ConfigError(f"REDIS_CA_FILE: {file} can't be read: {error.strerror}") from error
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} can't be read: {error.strerror}") from error
 
 
 def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None) -> redis_layout.Layout:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BRIDGE, HERE, PREFIX = "between", "10.9.0.1", 24
+NAMESPACES = Path("/run/netns")  # where ip(8) has them
 _CLONE_NEWNET = 0x40000000
 
 
@@ -24,6 +25,9 @@ class Network:
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
+        # Seen by this test alone, and gone with it: another run may have hosts of the same names.
+        NAMESPACES.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(NAMESPACES)], check=True)
         _ip("link", "set", "lo", "up")
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("addr", "add", f"{HERE}/{PREFIX}", "dev", BRIDGE)
@@ -40,7 +44,7 @@ class Network:
         _ip("-n", name, "link", "set", "lo", "up")
         _ip("-n", name, "addr", "add", f"{address}/{PREFIX}", "dev", "eth0")
         _ip("-n", name, "link", "set", "eth0", "up")
-        return f"/run/netns/{name}"
+        return str(NAMESPACES / name)
 
     @contextmanager
     def cut(self) -> Iterator[None]:
@@ -65,7 +69,7 @@ class Network:
 
     def forward(self, name: str, port: int) -> None:
         """Have 127.0.0.1:``port`` on this host lead to the same port of the test process."""
-        listening = _listening_in(f"/run/netns/{name}", port)
+        listening = _listening_in(NAMESPACES / name, port)
         threading.Thread(target=_forward, args=(listening, port), daemon=True).start()
 
 
@@ -77,12 +81,12 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
-def _listening_in(namespace: str, port: int) -> socket.socket:
+def _listening_in(namespace: Path, port: int) -> socket.socket:
     """Return a socket that listens in another network namespace; a socket stays in that in which it was made."""
     made: list[socket.socket] = []
 
     def make() -> None:
-        with Path(namespace).open() as file:
+        with namespace.open() as file:
             if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         made.append(socket.create_server(("127.0.0.1", port), backlog=200))
@@ -97,13 +101,15 @@ def _listening_in(namespace: str, port: int) -> socket.socket:
 def _forward(listening: socket.socket, port: int) -> None:
     while True:
         client, _ = listening.accept()
-        try:
-            server = socket.create_connection(("127.0.0.1", port))
-        except OSError:
-            client.close()
-            continue
-        for one, other in ((client, server), (server, client)):
-            threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+        threading.Thread(target=_serve, args=(client, port), daemon=True).start()
+
+
+def _serve(client: socket.socket, port: int) -> None:
+    with client, suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:
+        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+        back.start()
+        _pump(client, server)
+        back.join()
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:

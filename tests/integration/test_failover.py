@@ -100,6 +100,8 @@ def test_a_setting_that_can_not_work_is_named(given, complaint):
 def test_a_certificate_that_is_not_there_is_named_at_the_start():
     with pytest.raises(ConfigError, match=r"REDIS_CA_FILE: /nowhere/ca.pem can't be read: No such file"):
         contexts.connect(load({"REDIS_URL": "rediss://h/1", "REDIS_CA_FILE": "/nowhere/ca.pem"}))
+    with pytest.raises(ConfigError, match=r"test_failover.py holds no certificate"):
+        contexts.connect(load({"REDIS_URL": "rediss://h/1", "REDIS_CA_FILE": __file__}))
 
 
 # --- sentinels ---
@@ -278,23 +280,43 @@ def test_a_claim_that_is_sent_twice_by_a_client_that_lost_the_answer_is_one(two)
         assert claims.send(planned, replace(sending, owner="another")) is None
 
 
-def test_nothing_is_filed_by_a_primary_that_most_sentinels_do_not_hold_for_one(three, tmp_path, place):
-    """As when its machine is cut off, with one of the sentinels: there it goes on to take what it is told."""
+@pytest.fixture
+def cut_off(three, tmp_path, place):
+    """A client of a primary that most sentinels have given up since, as when its machine is cut off with one."""
     lonely = place / "lonely"
     lonely.mkdir()
-    with watched(lonely) as cut_off:
-        cut_off.sentinels = [cut_off.sentinels[0], *three.sentinels[:2]]
-        with connect(cut_off, tmp_path) as redis:
-            world = World(redis, tmp_path)
-            confirming = redis_sentinel.Confirming(redis, replicas=0)
-            claims = RedisClaims(redis, confirm=confirming.agreed)
-            assert redis.get("x") is None
-            assert redis.connection_pool.master_address == ("127.0.0.1", cut_off.primary.port)
-            world.context = replace(world.context, claims=claims)
-            world.post("airdrop", START - timedelta(hours=1))
-            with pytest.raises(StoreUnavailable, match="only 1 of 3 sentinels hold this Redis for the primary"):
-                world.judge()
-            assert world.reports() == ()
+    with watched(lonely) as other, connect(other, tmp_path) as redis:
+        redis.ping()
+        sentinels = redis.connection_pool.sentinel_manager
+        others = [three.ask(port) for port in three.sentinels[:2]]
+        sentinels.sentinels = [*sentinels.sentinels[:1], *others]
+        yield redis
+        for one in others:
+            one.close()
+
+
+def test_nothing_is_filed_by_a_primary_that_most_sentinels_have_given_up(three, tmp_path, cut_off):
+    world = World(cut_off, tmp_path)
+    confirming = redis_sentinel.Confirming(cut_off, replicas=0)
+    world.context = replace(world.context, claims=RedisClaims(cut_off, confirm=confirming.agreed))
+    world.post("airdrop", START - timedelta(hours=1))
+    told = f"most sentinels name 127.0.0.1:{three.primary.port} for the primary, not this Redis"
+    with pytest.raises(StoreUnavailable, match=told):
+        world.judge()
+    assert world.reports() == ()
+
+
+def test_a_new_connection_goes_where_most_sentinels_say_and_not_the_first(three, cut_off):
+    with same_redis(cut_off) as redis:
+        redis.set("here", "x")
+    with three.client(three.primary) as primary:
+        assert primary.get("here") == b"x"
+
+
+def test_without_most_of_the_sentinels_there_is_no_primary(three, tmp_path):
+    three.sentinels[1:] = [1, 2]
+    with connect(three, tmp_path) as redis, pytest.raises(RedisConnectionError, match=r"127.0.0.1:2: .*1 name 127.0"):
+        redis.ping()
 
 
 def test_what_must_not_be_lost_waits_for_a_replica_where_the_settings_ask(two, tmp_path):

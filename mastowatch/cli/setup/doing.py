@@ -10,9 +10,8 @@ from pathlib import Path
 
 from mastowatch.cli.setup import private_redis, units
 from mastowatch.cli.setup.begin import Setup
-from mastowatch.cli.setup.which_redis import without_password
 from mastowatch.config import envfile
-from mastowatch.config.loading import SECRETS
+from mastowatch.config.loading import SECRETS, without_password
 from mastowatch.config.writing import replace_file, set_values
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import register_sign_in

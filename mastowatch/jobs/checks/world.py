@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.config import Loaded, Settings, Sources
-from mastowatch.config.loading import CREDENTIALS, examine
+from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, examine
 from mastowatch.errors import ConfigError, MastoWatchError
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.checks.finding import Finding
@@ -125,7 +125,11 @@ class World:
 
 def redis_cli(world: World) -> str:
     """Return how redis-cli is called for the Redis of the settings; the password comes from its file, not from here."""
-    parts = urlsplit(world.settings.redis_url)
+    parts, host, port = urlsplit(world.settings.redis_url), "", 6379
+    if parts.scheme != "unix":
+        host, port = parts.hostname or "", parts.port or 6379
+    if sentinels(world):
+        host, port = _primary(world)
     words = []
     if world.secret("redis_password").value or world.secret("redis_password").hidden:
         path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
@@ -134,10 +138,10 @@ def redis_cli(world: World) -> str:
     if parts.scheme == "unix":
         words.append(f"-s {parts.path}")
     else:
-        if parts.hostname not in ("localhost", "127.0.0.1", None):
-            words.append(f"-h {parts.hostname}")
-        if (parts.port or 6379) != 6379:
-            words.append(f"-p {parts.port}")
+        if host not in ("localhost", "127.0.0.1", ""):
+            words.append(f"-h {host}")
+        if port != 6379:
+            words.append(f"-p {port}")
         if parts.scheme == "rediss":
             words.append("--tls")
     return " ".join(words)
@@ -149,10 +153,31 @@ def redis_unit(world: World) -> str:
     return "redis-server@mastowatch" if parts.scheme == "unix" and "mastowatch" in parts.path else "redis-server"
 
 
+def edit(world: World) -> str:
+    """Return the command that opens the settings."""
+    return f"sudoedit {world.sources.file or DEFAULT_FILE}"
+
+
 def is_local(world: World) -> bool:
     """Whether Redis runs on this machine."""
     parts = urlsplit(world.settings.redis_url)
-    return parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return local and not sentinels(world)
+
+
+def sentinels(world: World) -> tuple[object, ...]:
+    """Return the Sentinels that say where Redis is, where the settings name any."""
+    return tuple(getattr(world.settings, "redis_sentinels", ()))
+
+
+def _primary(world: World) -> tuple[str, int]:
+    """Return where the Redis is that a Sentinel has led us to, as far as redis-py tells."""
+    pool = world.redis.connection_pool
+    connection = pool.get_connection()
+    try:
+        return str(getattr(connection, "host", "PRIMARY")), int(getattr(connection, "port", 6379))
+    finally:
+        pool.release(connection)
 
 
 def _connected(world: World) -> tuple[Redis | None, list[Finding]]:

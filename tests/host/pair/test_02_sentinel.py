@@ -32,6 +32,7 @@ def _takeover(pair, measured, what, old, new, end):
     """Let ``end`` end the primary on ``old``; all that was accepted before and meanwhile is done with ``new``."""
     posts, pids = pair.a.posts, {side.host.name: side.pids(OURS[:2]) for side in pair.both}
     accepted = pair.trigger(new, posts[20:40])
+    pair.replicate(old)
     end()
     began = time.monotonic()
     wait(lambda: pair.is_primary(new), 40, "the replica is the primary", every_s=0.1)
@@ -43,7 +44,7 @@ def _takeover(pair, measured, what, old, new, end):
     wait(lambda: pair.finished(new) > done, 40, "jobs are done", every_s=0.1)
     working = time.monotonic() - began
     measured(f"{what}: promoted, jobs accepted, jobs done", f"{promoted:.1f}, {accepting:.1f}, {working:.1f} s")
-    wait(lambda: not pair.unfinished(new, accepted), 60, "all accepted jobs are done")
+    pair.wait_for_all(new, accepted, 60)
     assert {side.host.name: side.pids(OURS[:2]) for side in pair.both} == pids
     old.systemctl("start", REDIS)
     wait(lambda: pair.follows(old), 60, "the old primary follows the new one")

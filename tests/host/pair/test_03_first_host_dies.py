@@ -37,8 +37,7 @@ def test_the_second_host_takes_over(pair, measured, accepted):
     for side in pair.both:
         side.host.sh("mv /root/held/*.toml /etc/mastowatch/rules.d/")
     accepted += pair.trigger(pair.a, pair.a.posts[50:70])
-    with pair.redis(pair.a) as redis:
-        redis.wait(1, 5000)
+    pair.replicate(pair.a)
     done = pair.finished(pair.b)
     pair.network.unplug(pair.a.host.name)
     pair.a.host.kill()
@@ -83,7 +82,7 @@ def test_a_link_that_is_cut_for_a_minute_is_ridden_out(pair, measured, accepted)
 
 
 def test_nothing_was_lost_and_every_spammer_is_reported_once(pair, measured, accepted):
-    wait(lambda: not pair.unfinished(pair.b, accepted), REPORTED_S, "all accepted jobs are done")
+    pair.wait_for_all(pair.b, accepted, REPORTED_S)
     wait(lambda: not pair.missing(), REPORTED_S, "every spammer is reported")
     reports = pair.a.reports()
     assert {who: times for who, times in reports.items() if times > 1} == {}

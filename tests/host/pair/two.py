@@ -153,7 +153,7 @@ class Pair:
     def _client(self, at: str, port: int, password: str) -> Redis:
         return Redis(
             host=at, port=port, db=1 if port == PORT else 0, password=password, ssl=True,
-            ssl_ca_certs=str(self.place / "ca.pem"), socket_timeout=2, socket_connect_timeout=1,
+            ssl_ca_certs=str(self.place / "ca.pem"), socket_timeout=12, socket_connect_timeout=1,
             retry=Retry(NoBackoff(), 0), decode_responses=True,
         )  # fmt: skip
 
@@ -179,6 +179,12 @@ class Pair:
         )
         return [json.loads(line.rpartition(" ")[0])["id"] for line in told.splitlines() if line.endswith(" 202")]
 
+    def replicate(self, side: Suite) -> None:
+        """Wait until the replica has all that the Redis of a host has: what it did not get may be lost."""
+        with self.redis(side) as redis:
+            redis.set("pair:mark", "x")
+            assert redis.wait(1, 10_000) == 1
+
     def unfinished(self, side: Suite, jobs: Iterable[str]) -> set[str]:
         """Return those of the jobs that are not finished, by the Redis of a host; a record that is gone counts."""
         ids = list(jobs)
@@ -195,6 +201,17 @@ class Pair:
         with contextlib.suppress(RedisError), self.redis(side) as redis:
             return sum(int(value) for name, value in redis.hgetall("rq:totals").items() if name.endswith(":finished"))
         return 0
+
+    def wait_for_all(self, side: Suite, jobs: Iterable[str], seconds: float) -> None:
+        """Wait until all these jobs are finished; fail with what those that are not say."""
+        ids = list(jobs)
+        try:
+            wait(lambda: not self.unfinished(side, ids), seconds, "all accepted jobs are done")
+        except AssertionError as error:
+            with self.redis(side) as redis:
+                names = ("status", "origin", "started_at", "enqueued_at", "number_of_retries", "worker_name")
+                told = {one: redis.hmget(f"rq:job:{one}", *names) for one in self.unfinished(side, ids)}
+            raise AssertionError(f"{error}: {told}") from error
 
     def missing(self) -> set[str]:
         """Return the spammers that are not reported."""
