@@ -70,8 +70,6 @@ def _asked(setup: Setup) -> doing.Changes | None:
 
 
 def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
-    if not found.any:
-        print("Nothing to change.")
     try:
         all_run = doing.do(setup, found)
     except (KeyboardInterrupt, ConfigError, MastodonError) as error:
