@@ -70,8 +70,6 @@ def _asked(setup: Setup) -> doing.Changes | None:
 
 
 def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
-    if not found.any:
-        print("Nothing to change.")
     try:
         all_run = doing.do(setup, found)
     except (KeyboardInterrupt, ConfigError, MastodonError) as error:
@@ -82,7 +80,11 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
         setup.talk.say(hint)
     if setup.settings.dry_run:
         setup.talk.say("MastoWatch rehearses: it judges and shows, and reports nobody until DRY_RUN is turned off.")
-    return EXIT_NO if not _is_well(sources.file) or not all_run else 0
+    if not doing.starts(setup):
+        config = "" if setup.places.units else f" --config {setup.places.env}"
+        setup.talk.say(f"When it runs, see whether all is well: mastowatch{config} doctor")
+        return 0
+    return 0 if _is_well(sources.file) and all_run else EXIT_NO
 
 
 def _is_well(file: Path | None) -> bool:

@@ -72,6 +72,14 @@ def _plan(setup: Setup, way: str) -> bool:
         told = "leave the password out of the address, and write it into a file: --redis-password-file"
         print(f"mastowatch: --redis: {told}", file=sys.stderr)
         return False
+    with setup.trying() as good:
+        if not _is_fine(setup, url):
+            return False
+        good()
+    return True
+
+
+def _is_fine(setup: Setup, url: str) -> bool:
     password = _password(setup, url)
     try:
         setup.set("REDIS_URL", url)
@@ -83,12 +91,10 @@ def _plan(setup: Setup, way: str) -> bool:
         password = setup.talk.hidden("Redis' password")
         found = list(look(url, password))
     setup.talk.findings(found)
-    # What it would do when it is full is the admin's to mend, at leisure: doctor says it again.
-    if is_bad(one for one in found if one.check != "redis-policy") and not setup.arguments.force:
-        return False
     if password is not None:
         setup.plan.secrets["redis_password"] = password
-    return True
+    # What it would do when it is full is the admin's to mend, at leisure: doctor says it again.
+    return setup.arguments.force or not is_bad(one for one in found if one.check != "redis-policy")
 
 
 def _plan_private(setup: Setup) -> bool:
