@@ -41,6 +41,7 @@ bench: $(STAMP) ## the figures that README states; ten minutes or so
 	@$(BIN)/python -m benchmarks.filing
 	@$(BIN)/python -m benchmarks.webhooks
 	@$(BIN)/python -m benchmarks.dashboard
+	@$(BIN)/python -m benchmarks.load --quick
 	@$(BIN)/python -m benchmarks.queue
 
 deb: ## the Debian package, dist/mastowatch_*_amd64.deb; wheels are fetched once, the build is without a network

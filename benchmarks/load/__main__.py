@@ -298,8 +298,10 @@ def _print_reports(accounts: int, reported: Mapping[int, int]) -> bool:
     spam = set(planted(accounts))
     missed, others = sorted(spam - reported.keys()), sorted(reported.keys() - spam)
     twice = sorted(one for one, times in reported.items() if times > 1)
-    _say(f"\nplanted {len(spam):,}   reported {len(reported):,}   missed {len(missed)}   others {len(others)}   ")
-    _say(f"reported twice {len(twice)}")
+    _say(
+        f"\nplanted {len(spam):,}, reported {len(reported):,}; missed {len(missed)}, not planted {len(others)}, "
+        f"reported twice {len(twice)}"
+    )
     for label, found in (("missed", missed), ("not planted", others), ("twice", twice)):
         for number in found[:10]:
             _say(f"  {label}: number {number} ({kind_of(number) or 'ordinary'})")

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from mastowatch.adapters.redis_actions import KEPT_S
 from mastowatch.adapters.redis_audit import ENTRIES_MAX
 from mastowatch.adapters.redis_campaigns import KEPT_MAX
 from mastowatch.adapters.redis_handed_on import AT_MOST
@@ -111,6 +112,13 @@ FAMILIES: tuple[Family, ...] = (
         450,
         "120 × REPORTS_PER_DAY",
         lambda one: REPORT_DAYS * one.settings.reports_per_day,
+    ),
+    Family(
+        "action:*, actions:due",
+        "measure of 90 days, with ALLOW_ENFORCEMENT",
+        600,
+        "90 × REPORTS_PER_DAY",
+        lambda one: int(_days(KEPT_S) * one.settings.reports_per_day) if one.settings.allow_enforcement else 0,
     ),
     Family("rule:*", "rule, with whom it hit", 30_000, "R", lambda one: one.rules),
     Family(
