@@ -144,12 +144,12 @@ def examine(sources: Sources) -> tuple[Loaded | None, list[str]]:
 def masked(loaded: Loaded) -> dict[str, str]:
     """Return every value as text by NAME, with a password inside REDIS_URL replaced by ****."""
     shown = loaded.settings.as_text()
-    shown["REDIS_URL"] = _without_password(shown["REDIS_URL"])
+    shown["REDIS_URL"] = without_password(shown["REDIS_URL"])
     return shown
 
 
-def _without_password(url: str) -> str:
-    """Replace all between the user's name and the last @: a password may hold any character, rightly or not."""
+def without_password(url: str) -> str:
+    """Return the address with **** for its password, which may hold any character up to the last @, rightly or not."""
     return re.sub(r"(?s)(://[^:@/]*):.*@", r"\1:****@", url)
 
 

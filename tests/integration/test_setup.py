@@ -375,6 +375,10 @@ def through_server_and_token(person: Person, mastodon: GuardedMastodon) -> None:
 def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_url):
     through_server_and_token(person, mastodon)
     person.answers("Which [1]", "other")
+    person.answers("Its address", "redis://127.0.0.1:9/1")
+    # Not taken for what is set.
+    assert "redis://127.0.0.1:9/1\n" not in person.waits_for("Which [1]").partition("does not answer")[2]
+    person.types("other")
     person.answers("Its address", redis_url)
     person.answers("Add one now?")
     shown = person.answers("Signing secret", "of-the-hook")
