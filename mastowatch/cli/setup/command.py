@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mastowatch.cli import doctor
 from mastowatch.cli.setup import dashboard, doing, server, token, units, webhooks, which_redis
 from mastowatch.cli.setup.begin import Setup, begin
 from mastowatch.cli.setup.places import Places
@@ -14,7 +15,6 @@ from mastowatch.config import Sources
 from mastowatch.errors import ConfigError, MastodonError
 
 EXIT_NO, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-DOCTOR_FAILS = 2
 
 
 def run(sources: Sources, arguments: argparse.Namespace, places: Places | None = None) -> int:
@@ -86,11 +86,6 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
 
 
 def _is_well(file: Path | None) -> bool:
-    from importlib import import_module
-
-    try:
-        doctor = import_module("mastowatch.cli.doctor")
-    except ModuleNotFoundError:
-        return True
     print("\nmastowatch doctor:", flush=True)
-    return int(doctor.run(Sources({}, file), argparse.Namespace(json=False))) < DOCTOR_FAILS
+    asked = argparse.Namespace(check=None, json=False, quiet=False)
+    return doctor.run(Sources({}, file), asked) < doctor.EXIT["failure"]

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from mastowatch.cli.setup import private_redis, units
 from mastowatch.cli.setup.begin import Setup
-from mastowatch.cli.setup.which_redis import without_password
 from mastowatch.config import envfile
-from mastowatch.config.loading import SECRETS
+from mastowatch.config.loading import SECRETS, without_password
 from mastowatch.config.writing import replace_file, set_values
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import register_sign_in
@@ -46,7 +45,8 @@ def changes(setup: Setup) -> Changes:
     places, plan = setup.places, setup.plan
     if not places.units:
         # Nobody hands these out: the settings say where they are.
-        for name, secret in plan.secrets.items():
+        kept = {**plan.secrets, **({CLIENT: "to come"} if plan.register_dashboard else {})}
+        for name, secret in kept.items():
             setup.set(SECRETS[name].upper(), str(setup.secret_path(name)) if secret else "")
     now = envfile.read(places.env) if places.env.exists() else {}
     on, off = units.to_enable(setup) if places.units else ([], [])

@@ -6,10 +6,12 @@ The names that pages use for a server, a token and a package stand for those of 
 from __future__ import annotations
 
 import pytest
+from mastodon_mock.db.models import Account
 
 from tests.demo.population import TOKEN
 from tests.documented import Printed, Walk
 from tests.host.suite import MASTODON_PORT
+from tests.host.walk.settings import WEBHOOK_SECRET
 
 # An instance's address may begin with http:// on the machine itself alone.
 NAMES = {
@@ -19,6 +21,8 @@ NAMES = {
 }
 # What is pasted where a page says so: by the beginning of the command that asks for it.
 TYPED = {
+    "mastowatch setup": f"{TOKEN}\n",
+    "(umask 077; cat >/etc/mastowatch/credentials/webhook_secret)": f"{WEBHOOK_SECRET}\n",
     "(umask 077; cat >/etc/mastowatch/credentials/access_token)": f"{TOKEN}\n",
 }
 ADMIN = "ada"
@@ -38,4 +42,13 @@ def walk(suite) -> Walk:
         )
         return Printed(done.status, done.out)
 
-    return Walk(run, NAMES, TYPED)
+    # One whom a shipped rule reports, and who is on each town.
+    known = next(one for one, kind in suite.people.planted.items() if kind == "casino-words")
+    return Walk(run, {**NAMES, "casino@spam.example": acct(suite, known), "1000152": known}, TYPED)
+
+
+def acct(suite, account_id: str) -> str:
+    """Return the name of an account of the mock, as MastoWatch shows it."""
+    with suite.mastodon.sessions() as session:
+        found = session.get(Account, int(account_id))
+        return f"{found.username}@{found.domain}" if found.domain else found.username
