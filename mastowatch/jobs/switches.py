@@ -55,7 +55,9 @@ class Switchboard(BaseModel):
     reporting_paused: DroppedRow | None = Field(description="Set while a breaker has paused all reporting.")
     dropped: list[DroppedRow] = Field(description="Rules that breakers have dropped to shadow.")
     paused_queues: list[PausedQueueRow]
-    maintenance: MaintenanceRow | None = Field(description="Set while all queues are paused for maintenance.")
+    maintenance: MaintenanceRow | None = Field(
+        default=None, description="Set while all queues are paused for maintenance."
+    )
 
 
 def read_switches(view: View) -> Switchboard:

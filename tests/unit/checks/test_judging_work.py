@@ -9,7 +9,7 @@ import pytest
 from mastowatch.jobs.checks import work
 from mastowatch.jobs.checks.work import RunningJob
 from mastowatch.jobs.recurrence import RecurringRow
-from mastowatch.jobs.switches import PausedQueueRow, Switchboard, SwitchRow
+from mastowatch.jobs.switches import MaintenanceRow, PausedQueueRow, Switchboard, SwitchRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.reliable.facts import QueueFacts
 
@@ -86,7 +86,9 @@ def test_recurring_jobs(changes, state, says):
 
 def test_nothing_is_late_while_nobody_leads_or_all_is_held_back():
     late = [recurring(next_run_at=at(NOW - 500), last_run_at=at(NOW - 5000))]
-    assert states(work.judge_recurring(late, NOW, leads=False, held=False)) == [("ok", "1 on time")]
+    assert states(work.judge_recurring(late, NOW, leads=False, held=False)) == [
+        ("unknown", "1, and nobody queues them")
+    ]
     waits = [recurring(last_run_at=at(NOW - 5000))]
     assert states(work.judge_recurring(waits, NOW, leads=True, held=True)) == [("ok", "1 on time")]
 
@@ -132,3 +134,18 @@ def test_switches_are_notes_and_each_names_who_and_how_to_go_on():
     assert found[0].says == "the panic stop is on (by alice since 2027-01-15 08:00 UTC)"
     assert (found[0].mend, found[2].mend) == ("mastowatch panic off", "mastowatch jobs resume low")
     assert found[1].says == "the dry run is on (DRY_RUN in the settings)"
+
+
+def test_a_pause_for_maintenance_is_told_once_and_not_for_each_queue():
+    off = SwitchRow(on=False, from_settings=False, by=None, at=None)
+    board = Switchboard(
+        dry_run=off,
+        panic_stop=off,
+        reporting_paused=None,
+        dropped=[],
+        paused_queues=[PausedQueueRow(queue=one, by="bob", at=at(NOW)) for one in ("high", "low")],
+        maintenance=MaintenanceRow(by="bob", at=at(NOW), reason="upgrade", queues=["high"]),
+    )
+    first, second = work.judge_switches(board)
+    assert first.says == "all work is paused for maintenance (by bob since 2027-01-15 08:00 UTC): upgrade"
+    assert (first.mend, second.mend) == ("mastowatch resume", "mastowatch jobs resume low")
