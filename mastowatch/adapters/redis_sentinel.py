@@ -69,9 +69,11 @@ class Sentinels(Sentinel):
 
 
 class _Following:
-    """Asks the sentinels before each connection, as redis-py means to: within one command it forgets to (8.1).
+    """Mends two faults of redis-py's connections to a primary (8.1).
 
-    A server that is the primary no longer, or is away, would be asked again and again while the command is retried.
+    Within one command they connect anew without asking the sentinels: a server that is the primary no longer, or is
+    away, is asked again and again. And they stay open when an answer has not come in time: the next command would wait
+    for the same dead server, or take the late answer for its own.
     """
 
     _sock: Any
@@ -82,6 +84,10 @@ class _Following:
         if not self._sock:
             self.connect()
         super().send_packed_command(command, check_health=check_health)  # type: ignore[misc]
+
+    def read_response(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 -- redis-py's
+        """Return the answer; whatever goes wrong, unless told otherwise, the connection is closed."""
+        return super().read_response(*args, **{"disconnect_on_error": True, **options})  # type: ignore[misc]
 
 
 class _Connection(_Following, SentinelManagedConnection):

@@ -137,6 +137,15 @@ def test_a_client_follows_a_primary_that_was_killed_and_says_what_the_sentinels_
         assert redis.get("before") == b"x"
 
 
+def test_a_client_gives_up_a_primary_that_says_nothing_more(three, tmp_path):
+    with contexts.connect(load(three.environ(tmp_path)), waits=False) as redis:
+        redis.set("before", "x")
+        with three.primary.standing_still():
+            until_written(redis, "after")
+            with three.client(three.replica) as replica:
+                assert replica.exists("after") == 1
+
+
 def test_without_sentinels_that_answer_it_says_whom_it_has_asked(tmp_path, place):
     made = Watched(place)
     made.sentinels = [1, 2]
