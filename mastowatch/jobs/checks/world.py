@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.config import Loaded, Settings, Sources
 from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, examine
-from mastowatch.errors import ConfigError, MastoWatchError
+from mastowatch.errors import ConfigError
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.mastodon import read_server
@@ -24,6 +24,7 @@ from mastowatch.ports.types import Readings
 
 # Somebody waits for each answer of Mastodon, and there are some eight.
 ANSWER_S = 5.0
+SLOW = "no answer in time"
 
 
 class Secret(NamedTuple):
@@ -191,15 +192,33 @@ def _connected(world: World) -> tuple[Redis | None, list[Finding]]:
     except BusyLoadingError:
         loading = Finding(name, "warning", "Redis is loading its data", "Work goes on by itself once it has.")
         return None, [loading]
-    except (RedisError, MastoWatchError, OSError, ValueError) as error:
-        if password.hidden and ("NOAUTH" in str(error) or "Authentication" in str(error)):
-            return None, [_locked(world, password)]
-        slow = isinstance(error, RedisTimeoutError)
-        says = f"Redis does not answer ({'no answer in time' if slow else type(error).__name__})"
+    except PermissionError:
+        return None, [_locked(world, Secret(None, hidden=True))]
+    except ConfigError as error:
+        return None, [Finding(name, "failure", str(error)[:300], "No process gets at its jobs.", edit(world))]
+    except (RedisError, OSError, ValueError) as error:
+        why = _why(error)
         means = "No job is taken, nothing is polled and the pages are empty until it answers; nothing is lost."
-        mend = f"systemctl {'restart' if slow else 'start'} {unit}" if is_local(world) else ""
-        return None, [Finding(name, "failure", says, means, mend)]
+        mend = f"systemctl {'restart' if why == SLOW else 'start'} {unit}" if is_local(world) else ""
+        return None, [Finding(name, "failure", f"Redis does not answer ({why})", means, mend)]
     return client, [Finding(name, "ok", "answers")]
+
+
+def _why(error: Exception) -> str:
+    """Return in our words why there was no answer; the error's own may hold more than is to be shown."""
+    if isinstance(error, RedisTimeoutError):
+        return SLOW
+    text = str(error)
+    known = {
+        "refused": "connection refused",
+        "Name or service": "its name is not known",
+        "No such file": "there is no such socket",
+        "ermission denied": "this user may not use its socket",
+        "ertificate": "its certificate is not trusted",
+        "SSL": "TLS failed",
+        "unreachable": "no way there",
+    }
+    return next((told for part, told in known.items() if part in text), type(error).__name__)
 
 
 def _without(loaded: Loaded) -> Loaded:

@@ -106,8 +106,8 @@ def test_your_browser_does_not_get_there(see):
 
 
 def test_what_failed_and_what_is_done_when_the_cause_is_gone(suite, see, mended):
-    suite.mastodon.fault("status", path="/api/v1/accounts/*", status=403)
-    suite.trigger("analyze_and_maybe_report", account_id=next(iter(suite.people.misses)))
+    suite.mastodon.fault("status", path=ACCOUNTS, status=403)
+    command(suite, "jobs", "recurring", "run", "poll_admin_accounts")
     see("What failed, and why")
     suite.mastodon.clear_faults()
     see("When the cause is gone")
