@@ -17,6 +17,7 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from mastowatch import metrics
+from mastowatch.adapters.redis_common import moment, text, whole
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
 from mastowatch.ports.mastodon import Purpose
 from mastowatch.ports.types import FamilyUse
@@ -167,7 +168,7 @@ class Budget:
     def blocked_until(self) -> float:
         """Return until when a 429 forbids all requests (epoch seconds), or 0; raises StoreUnavailable."""
         with _ours():
-            return float(self._redis.get(self.BLOCK) or 0)
+            return moment(self._redis.mget([self.BLOCK])[0])
 
     def read(self) -> list[FamilyUse]:
         """Return how the families stand; raises StoreUnavailable."""
@@ -176,7 +177,7 @@ class Budget:
         with _ours():
             used = self._redis.mget([key for key, _ in windows])
         return [
-            FamilyUse(family.name, int(raw or 0), family.limit, ends)
+            FamilyUse(family.name, _used(raw, family.limit), family.limit, ends)
             for family, raw, (_, ends) in zip(self.families, used, windows, strict=True)
         ]
 
@@ -203,6 +204,11 @@ def _ours() -> Iterator[None]:
         yield
     except RedisError as error:
         raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
+
+
+def _used(raw: object, limit: int) -> int:
+    """Return how many requests were counted; what can't be counted is full."""
+    return whole(raw) if raw is None or text(raw).isdecimal() else limit
 
 
 def _raise(pipe: Pipeline, key: str, to: float, for_s: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from mastowatch.adapters.redis_common import InRedis, ours, text, texts
+from mastowatch.adapters.redis_common import InRedis, answers, moment, ours, text, texts, whole
 from mastowatch.ports.types import Fate, OpenReport, Outcome, RuleRecord
 
 # A rule that has not hit for so long is forgotten.
@@ -136,9 +136,13 @@ class RedisRuleStats(InRedis):
                 # Of one key alone, PFCOUNT writes what it has counted into the key.
                 pipe.pfcount(f"{self.RULE}{rule_id}:hits", self.NOTHING)
                 pipe.pfcount(f"{self.RULE}{rule_id}:shadow_hits", self.NOTHING)
-            found = pipe.execute()
+            found = answers(pipe)
         rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
-        return {rule_id: rule_record(rule_id, texts(raw), hits, shadow) for rule_id, raw, hits, shadow in rows}
+        return {
+            # What is damaged counts as nothing, and hides nothing beside it.
+            rule_id: rule_record(rule_id, _sound(texts(raw or {})), hits or 0, shadow or 0)
+            for rule_id, raw, hits, shadow in rows
+        }
 
     @ours
     def fates(self, report_ids: Iterable[str]) -> Mapping[str, Fate]:
@@ -153,7 +157,12 @@ class RedisRuleStats(InRedis):
     @ours
     def open_reports(self) -> int:
         """See the port."""
-        return int(self._redis.zcard(self.OPEN))
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(self.OPEN)
+            return int(answers(pipe)[0] or 0)
+
+
+_MOMENTS = ("last_hit_at", "since")
 
 
 def _moment(at: float) -> str:
@@ -170,6 +179,15 @@ def _report(report_id: str, fields: Mapping[str, str]) -> OpenReport:
 def _fate(report_id: str, outcome: Any, filed_at: Any, decided_at: Any, rules: Any) -> Fate:  # noqa: ANN401
     rule_ids = tuple(json.loads(rules or "[]"))
     return Fate(report_id, text(outcome), float(filed_at), float(decided_at or 0), rule_ids)  # type: ignore[arg-type]
+
+
+def _sound(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields without those that are no numbers."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if value == "0" or (moment(value) if name in _MOMENTS else whole(value))
+    }
 
 
 def rule_record(rule_id: str, fields: Mapping[str, str], hits: int, shadow_hits: int) -> RuleRecord:

@@ -9,7 +9,7 @@ from mastowatch.cli.tables import NOTHING, ago, print_json, print_table, span, t
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
-from mastowatch.jobs.workforce import WorkerRow, read_workers
+from mastowatch.jobs.workforce import WorkerRow, read_workers, unit_of
 
 _HEADS = ("worker", "state", "queues", "job", "heard", "up", "finished", "failed")
 
@@ -26,8 +26,9 @@ def stop(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def _stop(actions: Actions, arguments: argparse.Namespace) -> int:
     actions.stop_worker(arguments.name)
-    said = f"{arguments.name}: finishes the job at hand and ends; its unit stays stopped until it is started"
-    tell(arguments, said, {"name": arguments.name, "status": "stopping"})
+    unit = unit_of(arguments.name)
+    said = f"{arguments.name}: finishes the job at hand and ends; {unit} stays stopped until it is started"
+    tell(arguments, f"{said}: systemctl start {unit}", {"name": arguments.name, "status": "stopping"})
     return 0
 
 

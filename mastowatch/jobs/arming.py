@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from mastowatch.jobs import trail
 from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
@@ -70,7 +71,7 @@ def _rearm(where: Where, scope: str, by: str) -> bool:
     if not where.rule_switches.rearm(scope, now):
         return False
     event(log, logging.WARNING, "reporting_resumed" if everything else "rule_rearmed", rule_id=scope, by=by)
-    where.audit.add(AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}, by=by))
+    trail.write(where, AuditEntry(now, "rearmed", "counts again", f"re-armed by {by}", rules={scope: 0.0}, by=by))
     return True
 
 

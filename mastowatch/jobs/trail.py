@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from mastowatch.errors import StoreUnavailable
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.types import AuditEntry
@@ -23,6 +24,16 @@ class Where(Protocol):
 
 
 def leave(where: Where, by: str, done: str, what: str) -> None:
-    """Note that ``by`` has ``done`` something to ``what``: names and ids only, no text of anybody's."""
-    where.audit.add(AuditEntry(where.clock(), "action", done, what, by=by))
+    """Note that ``by`` has ``done`` something to ``what``, and so it is: names and ids only, no text of anybody's."""
     event(log, logging.WARNING, "person_acted", done=done, what=what, by=by)
+    write(where, AuditEntry(where.clock(), "action", done, what, by=by))
+
+
+def write(where: Where, entry: AuditEntry) -> None:
+    """Add an entry on what has been done; one that can't be written undoes nothing, so it is told in the journal."""
+    try:
+        where.audit.add(entry)
+    except StoreUnavailable as error:
+        # To answer that it failed would have it done a second time.
+        done, what = entry.outcome, entry.why
+        event(log, logging.ERROR, "audit_not_written", done=done, what=what, by=entry.by, error=str(error))

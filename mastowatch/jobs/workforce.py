@@ -77,6 +77,12 @@ def stop_worker(redis: Redis, name: str) -> None:
     send_shutdown_command(redis, name)
 
 
+def unit_of(worker: str) -> str:
+    """Return the unit of a worker on its host, by its name: host-instance-pid-random."""
+    parts = worker.rsplit("-", 3)
+    return f"mastowatch-worker@{parts[1] if len(parts) == 4 and parts[1].isdigit() else 'N'}"
+
+
 def _row(name: str, values: Sequence[Any], executions: set[Any] | None, rehearsing: bool) -> WorkerRow:  # noqa: FBT001
     fields = {key: text(raw) if raw is not None else "" for key, raw in zip(_FIELDS, values, strict=True)}
     dry_run = {"true": True, "false": False}.get(fields["dry_run"])

@@ -523,3 +523,16 @@ class TestWorkers:
         redis.hset("rq:worker:w", "birth", "x")
         with pytest.raises(WrongState, match="does not listen"):
             actions.stop_worker("w")
+
+
+def test_what_was_done_is_not_said_to_have_failed_for_want_of_a_line_in_the_audit(redis, view, actions, caplog):
+    put(redis)
+    redis.set("mastowatch:audit", "of another type")
+    actions.delete("one")
+    assert not redis.exists("rq:job:one")
+    (told,) = [one for one in caplog.records if one.message == "audit_not_written"]
+    assert (told.done, told.what, told.by) == ("deleted", "job one", BY)
+    # The journal has it all the same.
+    assert "person_acted" in [one.message for one in caplog.records]
+    view.rule_switches.drop("casino", "too many", "breaker", 1.0)
+    assert actions.arm("casino").scopes == ("casino",)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from mastowatch.adapters.budget import LONG_S, SHORT_S
 from mastowatch.jobs.scheduler import get_scheduler, recurring_jobs
 from mastowatch.jobs.workforce import read_workers
 from mastowatch.web.app import create_api
@@ -41,6 +42,20 @@ def _queue_whose_name_is_no_text(redis: Redis) -> None:
     redis.sadd("rq:queues", b"rq:queue:\xff", b"\xff")
 
 
+def _of_another_type(key: str) -> Callable[[Redis], object]:
+    def damage(redis: Redis) -> None:
+        redis.delete(key)
+        redis.rpush(key, "x")
+
+    return damage
+
+
+def _odd_budget(redis: Redis) -> None:
+    for window_s in (SHORT_S, LONG_S):
+        for number in range(int(time.time() // window_s), int(time.time() // window_s) + 3):
+            redis.mset({f"mastowatch:budget:{family}:{number}": "x" for family in ("token", "user", "paging")})
+
+
 _COUNTS = ("pid", "successful_job_count", "failed_job_count", "total_working_time")
 _DAMAGES = {
     "worker": _worker_of_another_type,
@@ -50,6 +65,16 @@ _DAMAGES = {
     **{f"paused {value[:12]}": _field("rq:paused", "low", value) for value in _NO_MOMENTS},
     **{f"last tick {value[:5]}": _field("rq:scheduler:last_tick", JOB, value) for value in _NO_NUMBERS},
     **{f"skipped {value[:5]}": _field("rq:scheduler:skipped", JOB, value) for value in _NO_NUMBERS},
+    **{
+        f"rule {one}": _field("mastowatch:rule:casino-words", one, "x")
+        for one in ("hits", "reports", "last_hit_at", "since")
+    },
+    "rule of another type": _of_another_type("mastowatch:rule:casino-words"),
+    "hits of another type": _of_another_type("mastowatch:rule:casino-words:hits"),
+    "open reports of another type": _of_another_type("mastowatch:reports:open"),
+    "block of another type": _of_another_type("mastowatch:budget:blocked_until"),
+    "block that is no number": lambda redis: redis.set("mastowatch:budget:blocked_until", "x"),
+    "budget that is no number": _odd_budget,
     **{
         f"interval {value[:12]}": _field("rq:scheduler:intervals", JOB, value)
         for value in ('[1e999, "me", 1]', '[60, "me", 1e300]', '[60, "me", NaN]', "[" * 100_000)

@@ -335,7 +335,9 @@ def test_workers_are_shown_and_told_to_go(redis, redis_server, mastowatch):
     assert queues == "high,default"
     assert json.loads(mastowatch("jobs", "workers", "--json").stdout)["workers"][0]["name"] == name
     wait(lambda: dict(redis.pubsub_numsub(f"rq:pubsub:{name}")).get(f"rq:pubsub:{name}".encode()))
-    assert mastowatch("jobs", "worker", "stop", name).stdout.startswith(f"{name}: finishes the job at hand")
+    told = mastowatch("jobs", "worker", "stop", name).stdout
+    assert told.startswith(f"{name}: finishes the job at hand")
+    assert "systemctl start mastowatch-worker@" in told
     process.join(60)
     assert not process.is_alive()
     assert mastowatch("jobs", "worker", "stop", "nope").returncode == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
@@ -229,6 +230,12 @@ def test_whoever_has_a_role_on_the_server_comes_in_and_no_token_stays(through: h
 
 
 @pytest.mark.mastodon
+def test_an_address_longer_than_a_cookie_may_be_leads_to_the_overview(through: httpx.Client, mock: MockMastodon):
+    to = through.get("/sign-in/mastodon", params={"next": f"/jobs?text={secrets.token_hex(5000)}"})
+    assert to.status_code == 303
+    assert len(to.headers["set-cookie"]) < 4096
+
+
 def test_an_account_without_a_role_is_told_so(through: httpx.Client, mock: MockMastodon):
     answer = through.get(at_mastodon(mock, through, "the_user"))
     assert answer.status_code == 403

@@ -7,13 +7,13 @@ import pytest
 from mastowatch.jobs.detail import JobDetail
 from mastowatch.jobs.listing import JobPage
 from mastowatch.jobs.refusals import BadParameter
-from mastowatch.jobs.workforce import WorkerRow
+from mastowatch.jobs.workforce import WorkerRow, unit_of
 from mastowatch.web.dashboard.pages.filters import Asked
 from mastowatch.web.dashboard.pages.job import timeline
 from mastowatch.web.dashboard.pages.jobs import caption
 from mastowatch.web.dashboard.pages.recurring import in_units, seconds
 from mastowatch.web.dashboard.pages.verbs import fitting, many
-from mastowatch.web.dashboard.pages.workers import at_odds, unit_of
+from mastowatch.web.dashboard.pages.workers import at_odds
 
 NOON = 1_772_366_400.0  # 2026-03-01 12:00 UTC
 
@@ -35,7 +35,13 @@ def test_a_moment_wins_over_a_span_and_is_in_utc():
 def test_what_was_counted_is_what_is_done():
     fixed = Asked(within="1h", status="failed").fixed(NOON)
     assert fixed.where(NOON + 600).since == NOON - 3600
-    assert fixed.given() == {"status": "failed", "since": "2026-03-01T11:00:00Z"}
+    assert fixed.where(NOON + 600).until == NOON
+    assert fixed.words() == "failed jobs since 2026-03-01 11:00 UTC, until 2026-03-01 12:00 UTC"
+    assert Asked(**fixed.given()) == fixed.fixed(NOON + 600)
+    # What is delayed matches also where it is due later.
+    assert Asked(within="1h", status="scheduled").fixed(NOON).where(NOON).until is None
+    assert Asked(within="1h").fixed(NOON).where(NOON).until is None
+    assert Asked(within="1h", status="failed", until="2026-03-01T11:30").fixed(NOON).until == "2026-03-01T11:30"
 
 
 def test_conditions_are_told_in_words_and_taken_off_one_by_one():
@@ -101,7 +107,7 @@ def test_workers_with_other_rules_than_most_stand_out():
     ("name", "unit"), [("mod-1-2-4711-3f2a9c", "@2"), ("mod-1-4711-3f2a9c", "@1"), ("mod-4711-3f2a9c", "@N")]
 )
 def test_the_unit_of_a_worker_is_in_its_name(name, unit):
-    assert unit_of(worker(name)).endswith(unit)
+    assert unit_of(name).endswith(unit)
 
 
 def test_numbers_of_things_are_told_as_people_say_them():

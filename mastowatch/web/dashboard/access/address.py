@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 from mastowatch.config import Settings
 from mastowatch.web.hosts import host_name, is_address
 
+# It stands in a cookie on the way through Mastodon, and a browser keeps none past 4 kB.
+TARGET_MAX = 2000
 # What a path of ours is made of; all else is escaped before it goes into a header.
 _PATH_SAFE = "/~!$&'()*+,;=:@-._?%"
 
@@ -40,9 +42,15 @@ class Address:
     def path(self, target: str | None, otherwise: str = "/") -> str:
         r"""Return a path of this dashboard, with its base, for a ``target`` without it that a stranger may have made.
 
-        What would lead elsewhere (``//evil``, ``/\evil``, ``javascript:``) or into a header becomes ``otherwise``.
+        What would lead elsewhere (``//evil``, ``/\evil``, ``javascript:``) or into a header becomes ``otherwise``, and
+        so does what is longer than TARGET_MAX.
         """
-        fine = target is not None and target.startswith("/") and not target.startswith(("//", "/\\"))
+        fine = (
+            target is not None
+            and len(target) <= TARGET_MAX
+            and target.startswith("/")
+            and not target.startswith(("//", "/\\"))
+        )
         if target is None or not fine or "\\" in target or any(ord(one) < 0x21 or ord(one) == 0x7F for one in target):
             target = otherwise
         return self.base + quote(target, safe=_PATH_SAFE)

@@ -16,6 +16,7 @@ from mastowatch.errors import MastodonAuthError, MastodonError, MastodonUnreacha
 from mastowatch.jobs.refusals import Refusal
 from mastowatch.logs import event
 from mastowatch.web.dashboard.access import csrf
+from mastowatch.web.dashboard.access.address import TARGET_MAX
 from mastowatch.web.dashboard.access.forms import Form, read_form
 from mastowatch.web.dashboard.access.limiter import Bucket, Limiter
 from mastowatch.web.dashboard.access.oauth import CALLBACK, LIFE_S, NotAsked
@@ -141,7 +142,7 @@ class SignInPages:
         """Send the browser to the server. A link and no form: a form may not lead to another site (form-action)."""
         if self._access.mastodon is None:
             raise Forbidden("Nobody can sign in through Mastodon here.")
-        trip = self._access.mastodon.begin(next)
+        trip = self._access.mastodon.begin(next if len(next) <= TARGET_MAX else "/")
         response = RedirectResponse(trip.to, 303)
         self._access.cookies.put(response, "state", trip.cookie, LIFE_S)
         return response

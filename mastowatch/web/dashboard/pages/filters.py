@@ -76,8 +76,11 @@ class Asked:
         """Return the same with a moment in place of "the last hour": what was counted is what is done."""
         if not self.within or self.since:
             return self
-        since = datetime.fromtimestamp(now - _SECONDS.get(self.within, 0), UTC)
-        return replace(self, within="", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        since = datetime.fromtimestamp(now - _SECONDS.get(self.within, 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # What ends later was not counted. What is delayed was, also where it is due later than now.
+        later = self.status in ("", "scheduled")
+        until = self.until or ("" if later else datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        return replace(self, within="", since=since, until=until)
 
     def given(self) -> dict[str, str]:
         """Return the conditions that there are, by their names in the address."""

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from mastowatch.jobs.refusals import Unknown
 from mastowatch.jobs.runs import read_runs
-from mastowatch.jobs.workforce import WorkerRow, read_workers
+from mastowatch.jobs.workforce import WorkerRow, read_workers, unit_of
 from mastowatch.web.dashboard.access import Form
 from mastowatch.web.dashboard.pages.verbs import must
 from mastowatch.web.dashboard.site import Site
@@ -60,7 +60,7 @@ def add(app: FastAPI, site: Site) -> None:
             title="Stop this worker?",
             what=worker.name,
             warning="It finishes the job at hand and takes no other. Its unit stays stopped until somebody starts it:",
-            command=unit_of(worker),
+            command=f"systemctl start {unit_of(worker.name)}",
             danger=True,
             button="Stop",
             action="/workers/stop",
@@ -83,13 +83,6 @@ def at_odds(workers: Sequence[WorkerRow]) -> frozenset[str]:
         return frozenset()
     clear = counted[0][1] > counted[1][1]
     return frozenset(digest for digest, _ in counted[1 if clear else 0 :])
-
-
-def unit_of(worker: WorkerRow) -> str:
-    """Return the command that starts its unit again; its name is host-instance-pid-random."""
-    parts = worker.name.rsplit("-", 3)
-    instance = parts[1] if len(parts) == 4 and parts[1].isdigit() else "N"
-    return f"systemctl start mastowatch-worker@{instance}"
 
 
 def _worker(site: Site, name: str) -> WorkerRow:
