@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mastowatch.cli import _parser
 
 # How a value is called that is a file's name.
-FILES = ("FILE", "DIRECTORY")
+FILES = ("FILE", "FILE|-", "DIRECTORY")
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def test_a_beginning_narrows_it_down(script):
 def test_values_of_options_and_operands_are_files_or_choices(script):
     assert completed(script, "mastowatch", "--config", "") == ["FILES"]
     assert completed(script, "mastowatch", "rules", "check", "") == ["FILES"]
+    assert completed(script, "mastowatch", "setup", "--access-token-file", "") == ["FILES"]
     assert completed(script, "mastowatch", "worker", "--queues", "") == ["high", "default", "low"]
 
 

@@ -170,6 +170,15 @@ def test_markdown_becomes_what_it_means():
     ]  # fmt: skip
 
 
+def test_a_long_example_is_broken_before_options_and_stays_the_same_command():
+    (line,) = [one for _, one in MANUAL["setup"]["examples"] if "--access-token-file" in one]
+    typed = man_pages._typed(line)
+    assert len(typed) > 1
+    assert max(map(len, typed)) <= 72
+    assert shlex.split("\n".join(typed).replace("\\\n", "")) == shlex.split(line)
+    assert man_pages._typed("mastowatch jobs queues") == ["mastowatch jobs queues"]
+
+
 def test_a_line_that_looks_like_a_macro_is_none():
     assert man_pages._escape(".TH is text") == r"\&.TH is text"
     assert man_pages._escape("a\\b `c-d`") == r"a\eb \fBc\-d\fR"

@@ -45,6 +45,7 @@ CASES = {
     "mastowatch worker --ins": {"--instance"},
     "mastowatch --config ": {"FILES"},
     "mastowatch rules check ": {"FILES"},
+    "mastowatch setup --access-token-file ": {"FILES"},
     "mastowatch worker --queues ": {"high", "default", "low"},
     "mastowatch --config x.env config ch": {"check"},
     "mastowatch jobs list --status f": {"failed", "finished"},
