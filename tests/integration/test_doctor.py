@@ -23,6 +23,8 @@ from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.world import World
 from mastowatch.jobs.scheduler import schedule_recurring_jobs
 from tests.engine import wait
+from tests.failover import watched
+from tests.mastodon_server import add_account, running_mock
 from tests.redis_server import free_port, private_redis, running_redis
 from tests.rules import AIRDROP
 from tests.snapshot import snapshot
@@ -31,13 +33,16 @@ REDIS = (
     "redis", "redis-version", "redis-role", "redis-policy", "redis-memory", "redis-persistence", "redis-database",
     "redis-latency", "layout",
 )  # fmt: skip
+MASTODON = (
+    "mastodon-server", "mastodon-version", "certificate", "clock", "mastodon-token", "mastodon-scopes", "mastodon-role",
+)  # fmt: skip
 WORK = ("workers", "scheduler", "recurring-jobs", "queues", "stuck-jobs", "failed-jobs", "switches", "breakers")
 
 
-def world(tmp_path: Path, redis_url: str, **settings: str) -> World:
+def world(tmp_path: Path, redis_url: str = "", **settings: str) -> World:
     (tmp_path / "rules.d").mkdir(exist_ok=True)
     (tmp_path / "rules.d/airdrop.toml").write_text(AIRDROP)
-    values = {"REDIS_URL": redis_url, "RULES_DIR": str(tmp_path / "rules.d"), **settings}
+    values = {"REDIS_URL": redis_url or settings["REDIS_URL"], "RULES_DIR": str(tmp_path / "rules.d"), **settings}
     (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     return World(Sources({}, tmp_path / "env"), time.time())
 
@@ -95,6 +100,14 @@ def test_a_replica_is_told(tmp_path):
         running_redis(tmp_path, "--replicaof", "127.0.0.1", primary.split(":")[2][:-2]) as replica,
     ):
         assert one(examine(world(tmp_path, replica.url), REDIS), "redis-role").state == "failure"
+
+
+def test_a_redis_behind_sentinels_is_looked_at_where_it_is(tmp_path):
+    with watched(tmp_path) as there:
+        found = examine(world(tmp_path, **there.environ(tmp_path)), REDIS)
+        assert one(found, "redis-role").says == "primary with one replica"
+        assert f"redis-cli -p {there.primary.port} config" in one(found, "redis-persistence").mend
+        assert one(found, "redis-database").state == "ok"
 
 
 def test_passwords_that_lack_or_are_wrong_are_told_and_never_shown(tmp_path, capsys):
@@ -168,6 +181,30 @@ def test_damage_in_redis_costs_its_own_check_alone(redis, redis_server, tmp_path
     assert one(found, "workers").state == "failure"
     assert one(found, "layout").state == "ok"
     assert one(found, "breakers").state == "unknown"
+
+
+def test_a_server_a_token_and_what_the_server_allows_are_looked_at(redis_server, redis, tmp_path):
+    """The whole of it, as `mastowatch doctor` does it."""
+    token = tmp_path / "token"
+    with running_mock(populate=lambda session: add_account(session, "bot", token="t0ken", role="moderator")) as mock:
+        token.write_text("t0ken")
+        token.chmod(0o600)
+        there = {"INSTANCE_BASE": mock.url, "ACCESS_TOKEN_FILE": str(token)}
+        well = states(examine(world(tmp_path, redis_server, **there), MASTODON))
+        token.write_text("another")
+        wrong = examine(world(tmp_path, redis_server, **there), MASTODON)
+    assert well == dict.fromkeys(MASTODON, "ok")
+    assert (one(wrong, "mastodon-token").state, one(wrong, "mastodon-server").state) == ("failure", "ok")
+    away = states(examine(world(tmp_path, redis_server, **there), MASTODON))
+    assert (away["mastodon-server"], away["mastodon-token"]) == ("failure", "unknown")
+    token.unlink()
+    found = examine(world(tmp_path, redis_server, **there), ["settings", "mastodon-token"])
+    assert one(found, "settings").state == "failure"
+    found = examine(world(tmp_path, redis_server), ["settings", "mastodon-token"])
+    assert (one(found, "settings").says, one(found, "mastodon-token").says) == (
+        "INSTANCE_BASE is not set",
+        "not looked at: INSTANCE_BASE is not set",
+    )
 
 
 # --- certificates -------------------------------------------------------------------------------------------------

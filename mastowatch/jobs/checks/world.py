@@ -129,7 +129,7 @@ def redis_cli(world: World) -> str:
     parts, host, port = urlsplit(world.settings.redis_url), "", 6379
     if parts.scheme != "unix":
         host, port = parts.hostname or "", parts.port or 6379
-    if sentinels(world):
+    if world.settings.redis_sentinels:
         host, port = _primary(world)
     words = []
     if world.secret("redis_password").value or world.secret("redis_password").hidden:
@@ -163,12 +163,7 @@ def is_local(world: World) -> bool:
     """Whether Redis runs on this machine."""
     parts = urlsplit(world.settings.redis_url)
     local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return local and not sentinels(world)
-
-
-def sentinels(world: World) -> tuple[object, ...]:
-    """Return the Sentinels that say where Redis is, where the settings name any."""
-    return tuple(getattr(world.settings, "redis_sentinels", ()))
+    return local and not world.settings.redis_sentinels
 
 
 def _primary(world: World) -> tuple[str, int]:
@@ -222,8 +217,9 @@ def _why(error: Exception) -> str:
 
 
 def _without(loaded: Loaded) -> Loaded:
-    """Return the settings without Redis' password, which this user may not read: perhaps it goes without."""
-    return replace(loaded, credentials=None, settings=loaded.settings.model_copy(update={"redis_password_file": None}))
+    """Return the settings without Redis' passwords, which this user may not read: perhaps it goes without."""
+    none = dict.fromkeys(("redis_password_file", "redis_sentinel_password_file"))
+    return replace(loaded, credentials=None, settings=loaded.settings.model_copy(update=none))
 
 
 def _locked(world: World, password: Secret) -> Finding:
