@@ -222,6 +222,34 @@ def test_without_a_start_the_commands_are_left(run, here: Path, places: Places, 
     assert (places.credentials / "access_token").exists()
 
 
+def test_a_person_is_asked_for_units_and_dashboard_too(here: Path, places: Places, mastodon, monkeypatch, capsys):
+    answers = {
+        "Its address": ["nonsense://", mastodon.url],
+        "Which": ["2", "", "5", ""],  # the token's way, Redis, a dashboard that is not offered, and by Mastodon
+        "Is it the bot's?": [""],
+        "Add one now?": ["maybe", "n"],
+        "Where people open it": ["ftp://x", "https://m.example/watch"],
+        "Read the public stream": ["y"],
+        "How many workers": ["many", "2"],
+        "Go on?": ["y"],
+    }
+
+    def answer(question: str) -> str:
+        return next(given.pop(0) for begin, given in answers.items() if question.startswith(begin))
+
+    monkeypatch.setattr(doctor, "run", lambda *_: 1)
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("getpass.getpass", lambda _: mastodon.token())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert command.run(Sources(), _parser().parse_args(["setup"]), places) == 0
+    shown = capsys.readouterr().out
+    assert not any(answers.values()), answers
+    assert f"enable {TARGET} {WORKER.format(2)} mastowatch-stream.service" in told(here)
+    assert envfile.read(places.env)["DASHBOARD_URL"] == "https://m.example/watch"
+    assert "  run systemctl enable --now redis-server@mastowatch.service" in shown
+    assert (places.credentials / "oauth_client").exists()
+
+
 def test_a_private_redis_needs_what_debian_brings(places: Places, here: Path, monkeypatch):
     assert private_redis.why_not(places) == ""
     (here / "redis.conf").write_text("port 6380\n")
