@@ -178,6 +178,18 @@ def test_only_what_must_is_started_anew(first, run, here: Path, words, commands)
     assert told(here) == commands
 
 
+def test_a_password_that_the_settings_name_is_left_where_it_is(first, run, here: Path, places: Places):
+    (here / "password").write_text("of another\n")
+    env = f"{places.env.read_text()}REDIS_PASSWORD_FILE={here}/password\n"
+    places.env.write_text(env.replace("REDIS_URL=unix", "#REDIS_URL=unix"))
+    status, shown = run("--redis", "private")
+    assert status == 0, shown
+    assert "stays behind" in shown
+    assert envfile.read(places.env)["REDIS_PASSWORD_FILE"] == ""
+    assert (here / "password").exists()
+    assert told(here) == [f"try-restart {ALL}"]
+
+
 def test_fewer_workers_are_taken_out(first, run, here: Path, places: Places):
     (places.wants / WORKER.format(2)).write_text("")
     (places.wants / "mastowatch-stream.service").write_text("")
@@ -235,7 +247,7 @@ def test_a_person_is_asked_for_units_and_dashboard_too(here: Path, places: Place
     }
 
     def answer(question: str) -> str:
-        return next(given.pop(0) for begin, given in answers.items() if question.startswith(begin))
+        return next(given.pop(0) for begin, given in answers.items() if begin in question)
 
     monkeypatch.setattr(doctor, "run", lambda *_: 1)
     monkeypatch.setattr("builtins.input", answer)
