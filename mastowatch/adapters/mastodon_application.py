@@ -72,9 +72,10 @@ class Application:
 
     def _code(self, shown: str) -> str:
         """Return the code, also out of the address of the page that shows it."""
+        shown = shown.strip()
         if "://" not in shown:
-            return shown.strip()
-        parts = urlsplit(shown.strip())
+            return shown
+        parts = urlsplit(shown)
         query = parse_qs(parts.query)
         states = query.get("state", [self._state])
         if not shown.startswith(f"{self._base}/") or not hmac.compare_digest(states[0].encode(), self._state.encode()):

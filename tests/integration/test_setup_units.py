@@ -178,6 +178,18 @@ def test_only_what_must_is_started_anew(first, run, here: Path, words, commands)
     assert told(here) == commands
 
 
+def test_a_password_that_the_settings_name_is_left_where_it_is(first, run, here: Path, places: Places):
+    (here / "password").write_text("of another\n")
+    env = f"{places.env.read_text()}REDIS_PASSWORD_FILE={here}/password\n"
+    places.env.write_text(env.replace("REDIS_URL=unix", "#REDIS_URL=unix"))
+    status, shown = run("--redis", "private")
+    assert status == 0, shown
+    assert "stays behind" in shown
+    assert envfile.read(places.env)["REDIS_PASSWORD_FILE"] == ""
+    assert (here / "password").exists()
+    assert told(here) == [f"try-restart {ALL}"]
+
+
 def test_fewer_workers_are_taken_out(first, run, here: Path, places: Places):
     (places.wants / WORKER.format(2)).write_text("")
     (places.wants / "mastowatch-stream.service").write_text("")
@@ -220,6 +232,34 @@ def test_without_a_start_the_commands_are_left(run, here: Path, places: Places, 
     assert "systemctl enable --now redis-server@mastowatch.service" in shown
     assert f"systemctl start {TARGET}" in shown
     assert (places.credentials / "access_token").exists()
+
+
+def test_a_person_is_asked_for_units_and_dashboard_too(here: Path, places: Places, mastodon, monkeypatch, capsys):
+    answers = {
+        "Its address": ["nonsense://", mastodon.url],
+        "Which": ["2", "", "5", ""],  # the token's way, Redis, a dashboard that is not offered, and by Mastodon
+        "Is it the bot's?": [""],
+        "Add one now?": ["maybe", "n"],
+        "Where people open it": ["ftp://x", "https://m.example/watch"],
+        "Read the public stream": ["y"],
+        "How many workers": ["many", "2"],
+        "Go on?": ["y"],
+    }
+
+    def answer(question: str) -> str:
+        return next(given.pop(0) for begin, given in answers.items() if begin in question)
+
+    monkeypatch.setattr(doctor, "run", lambda *_: 1)
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("getpass.getpass", lambda _: mastodon.token())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert command.run(Sources(), _parser().parse_args(["setup"]), places) == 0
+    shown = capsys.readouterr().out
+    assert not any(answers.values()), answers
+    assert f"enable {TARGET} {WORKER.format(2)} mastowatch-stream.service" in told(here)
+    assert envfile.read(places.env)["DASHBOARD_URL"] == "https://m.example/watch"
+    assert "  run systemctl enable --now redis-server@mastowatch.service" in shown
+    assert (places.credentials / "oauth_client").exists()
 
 
 def test_a_private_redis_needs_what_debian_brings(places: Places, here: Path, monkeypatch):

@@ -45,7 +45,7 @@ def _way(setup: Setup) -> list[str]:
     talk = setup.talk
     talk.head("5. The dashboard: who may sign in")
     set_up = setup.kept(CLIENT) is not None or setup.kept(PASSWORDS) is not None
-    ways = (Choice("keep", "as it is set up now"), *_WAYS) if set_up else _WAYS
+    ways = (Choice("keep", "as it is now"), *_WAYS) if set_up or not setup.first else _WAYS
     chosen = talk.choose("Which", ways, ways[0].word)
     return [] if chosen == "keep" else [chosen]
 

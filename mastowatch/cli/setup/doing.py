@@ -52,8 +52,13 @@ def changes(setup: Setup) -> Changes:
         # Nobody hands these out: the settings say where they are.
         kept = {**plan.secrets, **({CLIENT: "to come"} if plan.register_dashboard else {})}
         for name, secret in kept.items():
-            setup.set(SECRETS[name].upper(), str(setup.secret_path(name)) if secret else "")
+            if secret is not None:
+                setup.set(SECRETS[name].upper(), str(setup.secret_path(name)))
     now = envfile.read(places.env) if places.env.exists() else {}
+    for name, secret in plan.secrets.items():
+        if secret is None and getattr(setup.settings, SECRETS[name]) is not None:
+            # The file may be somebody's; that nothing names it any more is enough.
+            setup.set(SECRETS[name].upper(), "")
     made = private_redis.missing(places) if plan.private_redis else []
     on, off = units.to_enable(setup) if places.units else ([], [])
     return Changes(

@@ -34,7 +34,7 @@ def _is_wanted(setup: Setup) -> bool:
     )
     if setup.kept(SECRET) is not None:
         return talk.confirm("There is one. Give its secret anew?", default=False)
-    return talk.confirm("Add one now?", default=True)
+    return talk.confirm("Add one now?", default=setup.first)
 
 
 def _tell(setup: Setup) -> None:
