@@ -13,6 +13,8 @@ _CODE = re.compile(r"(`[^`]+`)")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)]*)\)")
 _STRONG = re.compile(r"\*\*([^*]+)\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*])[*_]([^*_]+)[*_](?![\w*])")
+_LITERAL = re.compile(r"\\([*_`\[\]])")
+_PRIVATE = 0xE000  # where no text has characters
 _ITEM = re.compile(r"^(\s*)(?:[-*]|[0-9]+\.) +(.*)$")
 # A word of code that is longer may be broken behind these, or it would stand over the edge of the page.
 _LONG = 40
@@ -64,8 +66,11 @@ def _links(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    shown = _STRONG.sub("\x01\\1\x03", text)
+    # What a backslash stands before is meant as it is, whatever it would begin.
+    shown = _LITERAL.sub(lambda found: chr(_PRIVATE + ord(found[1])), text)
+    shown = _STRONG.sub("\x01\\1\x03", shown)
     shown = _EMPHASIS.sub("\x02\\1\x03", shown)
+    shown = re.sub(f"[{chr(_PRIVATE)}-{chr(_PRIVATE + 127)}]", lambda found: chr(ord(found[0]) - _PRIVATE), shown)
     return escape(shown).replace("\x01", r"\fB").replace("\x02", r"\fI").replace("\x03", r"\fR")
 
 

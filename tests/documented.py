@@ -20,15 +20,26 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 RUN_BY = {
     "docs/howto/back-up-and-restore.md": "tests/host/walk/test_60_back_up.py",
-    "docs/howto/pause-for-maintenance.md": "tests/host/walk/test_60_back_up.py",
+    "docs/howto/connect-webhooks.md": "tests/host/walk/test_40_connect.py",
+    "docs/howto/go-live.md": "tests/host/walk/test_30_live.py",
     "docs/howto/install.md": "tests/host/walk/test_90_install.py",
+    "docs/howto/pause-for-maintenance.md": "tests/host/walk/test_60_back_up.py",
+    "docs/howto/rehearse.md": "tests/host/walk/test_30_live.py",
+    "docs/howto/sign-in.md": "tests/host/walk/test_40_connect.py",
+    "docs/howto/troubleshoot.md": "tests/host/walk/test_50_troubleshoot.py",
+    "docs/howto/uninstall.md": "tests/host/walk/test_80_uninstall.py",
+    "docs/howto/upgrade.md": "tests/host/walk/test_70_upgrade.py",
     "docs/howto/write-a-rule.md": "tests/integration/test_howto_write_a_rule.py",
+    "docs/quick-start.md": "tests/host/walk/test_10_quick_start.py",
 }
 # These change nothing. Where they do not print yet what the page says, they are typed again, as a person would; and
 # the status that they end with tells how things are, not whether they worked.
-LOOKS = ("mastowatch doctor", "systemctl status", "systemctl is-active", "systemctl list-units", "journalctl", "curl")
-LOOKS += tuple(f"mastowatch {one}" for one in ("cases", "audit", "rules stats", "jobs list", "jobs failures"))
-LOOKS += tuple(f"mastowatch {one}" for one in ("jobs queues", "jobs workers", "jobs recurring", "config check"))
+LOOKS = ("systemctl status", "systemctl is-active", "systemctl list-units", "journalctl", "curl", "redis-cli set probe")
+LOOKS += tuple(
+    f"mastowatch {one}"
+    for one in ("doctor", "cases", "audit", "config check", "rules stats", "rules test", "jobs list", "jobs failures")
+)
+LOOKS += tuple(f"mastowatch jobs {one}" for one in ("queues", "workers", "show"))
 LOOKS_S = 60.0
 _ANY = re.compile(r"\.\.\.|…")
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -49,7 +60,7 @@ class Step:
 
     @property
     def looks(self) -> bool:
-        return self.command.startswith(LOOKS)
+        return self.command.startswith(LOOKS) or self.command == "mastowatch jobs recurring"
 
 
 class Printed(NamedTuple):
@@ -153,7 +164,7 @@ def _end_of_command(lines: Sequence[str], at: int) -> int:
 
 def difference(shown: str, printed: str) -> str:
     """Return how what was printed differs from what a page shows, "" if it does not."""
-    expected, lines = shown.splitlines(), [line.rstrip() for line in printed.splitlines()]
+    expected, lines = shown.splitlines(), [line.rstrip() for line in printed.rstrip().splitlines()]
     patterns = [None if _ANY.fullmatch(one.strip()) else _pattern(one) for one in expected]
     reached = _match(patterns, lines)
     if reached is None:

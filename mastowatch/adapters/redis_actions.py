@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis import Redis
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import AccountAction
 
 KEPT_S = 90 * 86400  # after its end: as long as the claim of the report that brought it about
+_LEAVING = ("sent", "undoing")  # the next step is a request that changes the account
 ATTEND_S = 300  # a step that was not followed by another one for so long is looked after
 
 
 class RedisAccountActions(InRedis):
-    """``mastowatch:action:<account id>`` (a hash) and ``mastowatch:actions:due`` (when to look at it next)."""
+    """``mastowatch:action:<account id>`` (a hash) and ``mastowatch:actions:due`` (when to look at it next).
+
+    ``confirm`` raises StoreUnavailable where what was just written before a request might not stay; it is not
+    made then.
+    """
 
     DUE = "mastowatch:actions:due"
 
@@ -42,8 +49,9 @@ class RedisAccountActions(InRedis):
     return 1
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, confirm: Callable[[], None] = lambda: None) -> None:
         super().__init__(redis)
+        self._confirm = confirm
         self._plan, self._move = redis.register_script(self._PLAN), redis.register_script(self._MOVE)
 
     @ours
@@ -61,7 +69,10 @@ class RedisAccountActions(InRedis):
     @ours
     def move(self, expect: AccountAction, to: AccountAction) -> bool:
         """See the port."""
-        return bool(self._move(keys=[_key(to.account_id), self.DUE], args=_args(expect, to)))
+        moved = bool(self._move(keys=[_key(to.account_id), self.DUE], args=_args(expect, to)))
+        if moved and to.state in _LEAVING:
+            self._confirm()
+        return moved
 
     @ours
     def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -26,6 +26,7 @@ from mastowatch import __version__
 from mastowatch.errors import LayoutNewer, LayoutUnready, StoreUnavailable
 from mastowatch.logs import event
 from mastowatch.ports.host import Running
+from mastowatch.same_redis import same_redis
 
 log = logging.getLogger(__name__)
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
@@ -280,10 +281,8 @@ def refuse_other(raw: Any, unfinished: Any, known: int) -> None:  # noqa: ANN401
 
 def unchecked(redis: Redis) -> Redis:
     """Return a client of the same Redis whose connections are made whatever the layout."""
-    pool = redis.connection_pool
-    options = {name: value for name, value in pool.connection_kwargs.items() if name != "redis_connect_func"}
-    options |= {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S, "retry": Retry(NoBackoff(), 0)}
-    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))
+    patience: dict[str, Any] = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
+    return same_redis(redis, without=("redis_connect_func",), retry=Retry(NoBackoff(), 0), **patience)
 
 
 def refuse_newer(raw: str, known: int) -> int:

@@ -125,18 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--yes", action="store_true", help=about)
     about = "delete even while processes of MastoWatch run, or where a newer version has changed the keys"
     one.add_argument("--force", action="store_true", help=about)
+    about = "erase what is known of the account with this id, and nothing else; processes may run"
+    one.add_argument("--account", metavar="ID", help=about)
     one.set_defaults(run=_forget)
     return parser
-
-
-def _add_doctor(one: argparse.ArgumentParser) -> None:
-    from mastowatch.jobs.checks.finding import NAMES
-
-    about = "this check alone (may be given again); all of them, if not given"
-    one.add_argument("--check", action="append", choices=NAMES, metavar="NAME", help=about)
-    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
-    one.add_argument("--quiet", action="store_true", help="say only what is not ok")
-    one.set_defaults(run=_doctor)
 
 
 def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
@@ -173,6 +165,16 @@ def _add_export(commands: argparse._SubParsersAction[_Parser], config: _Parser) 
     )
     either.add_argument("--yes", action="store_true", help="do it without asking")
     one.set_defaults(run=later("export", "import_file"))
+
+
+def _add_doctor(one: argparse.ArgumentParser) -> None:
+    from mastowatch.jobs.checks.finding import NAMES
+
+    about = "this check alone (may be given again); all of them, if not given"
+    one.add_argument("--check", action="append", choices=NAMES, metavar="NAME", help=about)
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.add_argument("--quiet", action="store_true", help="say only what is not ok")
+    one.set_defaults(run=_doctor)
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:

@@ -86,7 +86,7 @@ def told(found: Sequence[Finding], width: int, *, colour: bool) -> Iterator[str]
     alike = Counter(one.says for one in found if one.state == "unknown")
     column = max((len(one.check) for one in found), default=0)
     said: set[str] = set()
-    for one in found:
+    for number, one in enumerate(found):
         name, says = one.check, one.says
         if one.state == "unknown" and alike[one.says] >= MANY:
             if one.says in said:
@@ -94,10 +94,14 @@ def told(found: Sequence[Finding], width: int, *, colour: bool) -> Iterator[str]
             said.add(one.says)
             names = [other.check for other in found if other.state == "unknown" and other.says == one.says]
             name, says = f"{len(names)} checks", f"{one.says}: {', '.join(dict.fromkeys(names))}"
-        yield from _lines(one, name.ljust(column), says, width, colour=colour)
+        yield from _line(one, name.ljust(column), says, width, colour=colour)
+        # Of several that mean the same it is told once, below the last.
+        after = found[number + 1] if number + 1 < len(found) else None
+        if after is None or (one.check, one.means, one.mend) != (after.check, after.means, after.mend):
+            yield from _below(one, width)
 
 
-def _lines(one: Finding, name: str, says: str, width: int, *, colour: bool) -> Iterator[str]:
+def _line(one: Finding, name: str, says: str, width: int, *, colour: bool) -> Iterator[str]:
     word = _WORDS[one.state].ljust(4)
     before = f"{word}  {name}  "
     room = max(30, width - len(before))
@@ -105,6 +109,9 @@ def _lines(one: Finding, name: str, says: str, width: int, *, colour: bool) -> I
     shown = f"\x1b[{_COLOURS[one.state]}m{word}\x1b[0m" if colour else word
     yield f"{shown}  {name}  {first}".rstrip()
     yield from (" " * len(before) + line for line in more)
+
+
+def _below(one: Finding, width: int) -> Iterator[str]:
     if one.state == "ok":
         return
     for line in textwrap.wrap(harmless(one.means), max(30, width - 6), break_on_hyphens=False, break_long_words=False):

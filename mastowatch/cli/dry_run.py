@@ -11,7 +11,7 @@ from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 
-_AWAY = "while Redis is away nothing is reported"
+_AWAY = "until then nothing is reported"
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:

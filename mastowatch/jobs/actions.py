@@ -11,7 +11,7 @@ from mastowatch.domain.wording import count
 from mastowatch.jobs import bulk, control, maintenance, purging, queue_control, trail
 from mastowatch.jobs.arming import Armed, arm
 from mastowatch.jobs.bulk import BulkAction, BulkResult
-from mastowatch.jobs.context import View
+from mastowatch.jobs.context import View, erasure
 from mastowatch.jobs.control import Canceled
 from mastowatch.jobs.listing import JobFilter
 from mastowatch.jobs.purging import Purge, Purged
@@ -188,6 +188,11 @@ class Actions:
         """Have reports only rehearsed, or filed again unless the settings say otherwise."""
         self._view.switches.set_dry_run(on=on, by=self._by, now=self._now())
         self._note("turned on" if on else "turned off", "dry run")
+
+    def erase_account(self, account_id: str) -> None:
+        """Erase what is known of an account. The line in the audit does not say of which."""
+        erasure(self._redis).erase(account_id)
+        self._note("erased", "what was known of an account")
 
     def arm(self, rule_id: str) -> Armed:
         """Let a rule that was dropped count again, or with "all" every one, and end the pause of all reporting."""

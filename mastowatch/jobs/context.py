@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,10 +29,12 @@ from mastowatch.adapters import (
     memory_campaigns,
     redis_audit_merging,
     redis_campaigns,
+    redis_erasure,
     redis_forget,
     redis_handed_on,
     redis_layout,
     redis_portable,
+    redis_sentinel,
     redis_store,
     rule_files,
 )
@@ -200,6 +203,8 @@ def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
     looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
+    Where the settings name sentinels, each connection goes to the primary that they name then.
+    Raises ConfigError for a secret or a certificate that can't be read.
     ``waits=False``: for a process with a watchdog to feed or people who wait for a page; a Redis that stands still is
     given up after 3 s.
     """
@@ -213,13 +218,39 @@ def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
     if not waits:
         # A connection that has broken is made anew once; an answer that did not come is not waited for again.
         options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))}
+    settings = loaded.settings
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
-    if _database(loaded.settings.redis_url) == 0:
+    if settings.redis_ca_file:
+        check_ca_file(settings)
+        options["ssl_ca_certs"] = str(settings.redis_ca_file)
+    if _database(settings.redis_url) == 0:
         event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
-    client: Redis = Redis.from_url(loaded.settings.redis_url, **options)
+    if settings.redis_sentinels:
+        # A server that has lost its part may keep its clients waiting: the sooner they ask for its successor.
+        options["socket_timeout"] = min(options["socket_timeout"], 5)
+        name, sentinel_password = settings.redis_sentinel_master, loaded.secret("redis_sentinel_password")
+        return redis_sentinel.connect(settings.redis_url, settings.redis_sentinels, name, sentinel_password, **options)
+    client: Redis = Redis.from_url(settings.redis_url, **options)
     return client
+
+
+def confirm_replicated(redis: Redis, settings: Settings) -> Callable[[], None]:
+    """Return what raises StoreUnavailable unless REDIS_WAIT_REPLICAS have all that was written until it is called."""
+    return redis_sentinel.Confirming(redis, replicas=settings.redis_wait_replicas).replicated
+
+
+def check_ca_file(settings: Settings) -> None:
+    """Raise ConfigError for a REDIS_CA_FILE that can't be used: Redis would be told to be away for ever."""
+    if settings.redis_ca_file is None:
+        return
+    try:
+        ssl.create_default_context(cafile=settings.redis_ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} holds no certificate") from error
+    except OSError as error:
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} can't be read: {error.strerror}") from error
 
 
 def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None) -> redis_layout.Layout:
@@ -263,6 +294,11 @@ def forgetting(redis: Redis) -> Iterator[redis_forget.Forgetting]:
         yield ours
     finally:
         ours.close()
+
+
+def erasure(redis: Redis) -> redis_erasure.Erasure:
+    """Return what erases all that is known of an account."""
+    return redis_erasure.Erasure(redis)
 
 
 def _database(url: str) -> int:
@@ -356,12 +392,13 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
     """
     settings = loaded.settings
     check_instance(settings)
+    confirming = redis_sentinel.Confirming(redis, replicas=settings.redis_wait_replicas)
     return Context(
         settings=settings,
         rules=rules if rules is not None else load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
-        claims=redis_store.RedisClaims(redis),
+        claims=redis_store.RedisClaims(redis, confirm=confirming.agreed),
         cursors=redis_store.RedisCursors(redis),
         locks=redis_store.RedisLocks(redis),
         judged=redis_store.RedisJudged(redis),
@@ -370,7 +407,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),
-        actions=RedisAccountActions(redis),
+        actions=RedisAccountActions(redis, confirm=confirming.agreed),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
@@ -535,7 +572,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         redis=redis,
         jobs=Jobs(redis, loaded.settings),
         cases=redis_store.RedisCases(redis),
-        switches=redis_store.RedisSwitches(redis),
+        switches=redis_store.RedisSwitches(redis, confirm=confirm_replicated(redis, loaded.settings)),
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),

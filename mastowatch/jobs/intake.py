@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -20,6 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from mastowatch.errors import StoreUnavailable
+from mastowatch.jobs.queues import WAITING_MAX
 from mastowatch.ports.store import Tally, WebhookNotes
 from mastowatch.ports.types import WebhooksSeen
 from mastowatch.reliable.deliveries import Delivery, Outcome, enqueue
@@ -29,7 +30,7 @@ MARK_TTL_S = 86400
 # A batch holds Redis for about 3 ms.
 BATCH_MAX = 64
 # More than this means that Redis is too slow by far; the sender tries again.
-WAITING_MAX = 5000
+UNWRITTEN_MAX = 5000
 # Counters are for people: they may lag so much.
 COUNT_EVERY_S = 0.2
 
@@ -38,10 +39,15 @@ _NOTHING = WebhooksSeen()
 
 
 class Intake:
-    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken."""
+    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken.
 
-    def __init__(self, redis: Redis, tally: Tally, notes: WebhookNotes) -> None:
-        self._redis, self._tally, self._notes = redis, tally, notes
+    ``confirm`` raises StoreUnavailable where what was just written might be lost; the deliveries then come again.
+    """
+
+    def __init__(
+        self, redis: Redis, tally: Tally, notes: WebhookNotes, *, confirm: Callable[[], None] = lambda: None
+    ) -> None:
+        self._redis, self._tally, self._notes, self._confirm = redis, tally, notes, confirm
         self._waiting: deque[tuple[Delivery, _Promise]] = deque()
         self._counts: Counter[str] = Counter()
         self._seen = _NOTHING
@@ -63,7 +69,7 @@ class Intake:
         """Return the promise of what comes of ``delivery``: an outcome, or StoreUnavailable."""
         promise: _Promise = asyncio.get_running_loop().create_future()
         with self._changed:
-            if len(self._waiting) >= WAITING_MAX or not self._thread.is_alive():
+            if len(self._waiting) >= UNWRITTEN_MAX or not self._thread.is_alive():
                 promise.set_exception(StoreUnavailable(f"{len(self._waiting)} deliveries wait already"))
                 return promise
             self._waiting.append((delivery, promise))
@@ -114,9 +120,15 @@ class Intake:
     def _write(self, batch: Sequence[tuple[Delivery, _Promise]]) -> None:
         found: Sequence[Outcome] | StoreUnavailable
         try:
-            found = enqueue(self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S)
+            found = enqueue(
+                self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S, waiting_max=WAITING_MAX
+            )
+            self._confirm()
+        except StoreUnavailable as error:
+            found = error
         except RedisError as error:  # what was sent may have been done; when it comes again, its mark tells
             found = StoreUnavailable(f"Redis: {type(error).__name__}: {error}")
+            found.__cause__ = error  # which tells what is wrong with Redis
         promises = [promise for _, promise in batch]
         # All that wait belong to the server's one loop; it is woken once a batch. At its end it may be gone.
         with suppress(RuntimeError):

@@ -96,6 +96,8 @@ class _Poll:
 
     def look(self) -> None:
         """Look at the newest page, close the gap below it, and sweep on."""
+        if self._full():
+            return
         newest = self.context.mastodon("poll").newest_accounts(self.origin)
         _hand_on(self.context, newest.accounts, self.progress)
         if not newest.accounts:
@@ -149,8 +151,16 @@ class _Poll:
         saved = self.context.cursors.get(name)
         return saved if saved is not None and is_id(saved) else None
 
+    def _full(self) -> bool:
+        """Tell whether so many judgements wait that no more are looked for; the cursors tell where to go on."""
+        if full := self.context.jobs.full():
+            self.progress.ended = f"{full}; a later poll goes on"
+        return bool(full)
+
     def _may_go_on(self) -> bool:
         self.context.ensure_running()
+        if self._full():
+            return False
         if self.still_mine():
             return True
         self.progress.ended = "another poll of this origin has taken over"

@@ -26,6 +26,9 @@ HIGH, DEFAULT, LOW = QUEUES
 _ID = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 # Mastodon gives so many posts at once.
 IDS_MAX = 20
+# No more work is looked for while so many jobs of a queue wait, as Mastodon's limits let some 1,500 accounts an hour be
+# judged: more would fill Redis, and be found again later anyway.
+WAITING_MAX = 10_000
 # What a job carries under one name: an id, or a list of them where the name ends like this.
 Argument = str | list[str]
 _LIST = "_ids"
@@ -170,6 +173,17 @@ class Jobs:
         """
         if not self.analyze(account_id):
             self.submit("judge_again", {"account_id": account_id})
+
+    def full(self) -> str:
+        """Say that WAITING_MAX judgements wait or are delayed, "" while they are fewer.
+
+        For those who look for work and can do so again later: what has been found is queued in any case.
+        """
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.llen(f"rq:queue:{DEFAULT}")
+            pipe.zcard(f"rq:scheduled:{DEFAULT}")
+            waiting = sum(pipe.execute())
+        return f"{waiting:,} judgements wait already" if waiting >= WAITING_MAX else ""
 
     def facts(self, now: float) -> list[QueueFacts]:
         """Return how the queues stand; ``now`` is epoch seconds."""

@@ -97,6 +97,10 @@ def look(context: Context) -> Progress:
     """Look once; raises Stopped, and MastodonError for what the next look can't simply make good."""
     context.ensure_running()
     one = _Look(context)
+    if full := context.jobs.full():
+        # The mark stands where it stood: a later look begins there.
+        one.progress.ended = f"{full}; a later look goes on"
+        return one.progress
     if not one.still_mine():
         one.progress.ended = "the stream, or another look, sees to it"
         return one.progress

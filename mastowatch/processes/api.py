@@ -28,7 +28,8 @@ def run(loaded: Loaded) -> None:
         sockets = _sockets(loaded, stack)
         agreement = stack.enter_context(Agreement(redis, "api"))
         seen = contexts.view(loaded, redis)
-        intake = stack.enter_context(Intake(redis, seen.tally, seen.webhook_notes))
+        confirm = contexts.confirm_replicated(redis, loaded.settings)
+        intake = stack.enter_context(Intake(redis, seen.tally, seen.webhook_notes, confirm=confirm))
 
         def make(found: Loaded) -> ASGIApp:
             key, secret = found.secret("api_key"), found.secret("webhook_secret")

@@ -173,7 +173,7 @@ class Reading:
         self._leading = self._covering = False
         # Since when, on the clock of the context, nothing has been missed; None while there is no connection.
         self._since: float | None = None
-        self._stopped = ""
+        self._stopped = self._full = ""
         self._next_books = 0.0
         self.seen = self.handed_on = self._counted = 0
         # Of the posts since the books were last kept, the age of the freshest; and when a post last came in.
@@ -205,7 +205,8 @@ class Reading:
             return f"Standing by: another stream reads; {done}"
         if self._line.stream is None:
             return f"{self._line.trouble or 'Connecting'}; {done}"
-        state = self._stopped or ("Reading" if self._covering else "Reading; a look at the timeline fills the gap")
+        state = "Reading" if self._covering else "Reading; a look at the timeline fills the gap"
+        state = self._stopped or (f"Nothing is handed on: {self._full}" if self._full else state)
         return f"{state}; {done}"
 
     def adopt(self, loaded: Loaded, context: Context) -> None:
@@ -259,9 +260,12 @@ class Reading:
     def _hand_on(self, *, all_of_them: bool = False) -> None:
         now = self._clock()
         ripe = self._hold.ripe(now, all_of_them=all_of_them)
-        if not ripe:
+        self._full = self.context.jobs.full() if ripe and not all_of_them else ""
+        if self._full:
+            # They stay held, and a look at the timeline makes good what finds no room here, or dies with us.
+            self._missed(None if self._since is None else self.context.clock())
             return
-        if self._must_stop():
+        if not ripe or self._must_stop():
             return
         self.handed_on += sifting.hand_on(self.context, ripe)
         self._hold.let_go(ripe, now)

@@ -17,15 +17,17 @@ from rq.utils import now
 
 # queued: the job is on its queue now. waits: the same work waits or is delayed, and sees what this delivery told.
 # repeated: this delivery was seen to before. marked: there was no work in it. busy: the same work runs already, twice.
-Outcome = Literal["queued", "waits", "repeated", "marked", "busy"]
+# full: too many jobs wait. Of the last two there is no mark: the delivery has to come again.
+Outcome = Literal["queued", "waits", "repeated", "marked", "busy", "full"]
 
 # A job that has been started may have looked at the world before this delivery changed it: the work is done once more,
 # under a second id, which ends in -again.
 # Jobs of a queue that is longer than this stay there, as looking for one takes Redis too long.
 _MOVED_FROM_MAX = 10_000
 
-# ARGV: seconds to keep a mark, longest queue to look through, then for each delivery: mark, job id or "", queue,
-# count of what follows, the job's fields and values. The first line has a Redis that is full refuse all of it at once.
+# ARGV: seconds to keep a mark, longest queue to look through, most jobs that may wait on a queue or be delayed, then
+# for each delivery: mark, job id or "", queue, count of what follows, the job's fields and values. The first line has
+# a Redis that is full refuse all of it at once.
 _ENQUEUE = """#!lua
 local ENDED = {finished = true, failed = true, stopped = true, canceled = true}
 
@@ -55,6 +57,8 @@ local function place(id, queue, first, last)
     if status == 'queued' then move(id, key, queue) end
     return 'waits'
   end
+  local waiting = redis.call('LLEN', 'rq:queue:' .. queue) + redis.call('ZCARD', 'rq:scheduled:' .. queue)
+  if waiting >= tonumber(ARGV[3]) then return 'full' end
   if status then forget(id, key) else redis.call('DEL', key) end
   redis.call('HSET', key, unpack(ARGV, first, last))
   redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
@@ -62,7 +66,7 @@ local function place(id, queue, first, last)
   return 'queued'
 end
 
-local outcomes, at = {}, 3
+local outcomes, at = {}, 4
 while at <= #ARGV do
   local mark, id, queue, width = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   local outcome = 'marked'
@@ -72,7 +76,7 @@ while at <= #ARGV do
     outcome = place(id, queue, at + 4, at + 3 + width)
     if outcome == 'busy' then outcome = place(id .. '-again', queue, at + 4, at + 3 + width) end
   end
-  if outcome ~= 'busy' then redis.call('SET', mark, '1', 'EX', ARGV[1]) end
+  if outcome ~= 'busy' and outcome ~= 'full' then redis.call('SET', mark, '1', 'EX', ARGV[1]) end
   outcomes[#outcomes + 1] = outcome
   at = at + 4 + width
 end
@@ -108,12 +112,13 @@ def record(queue: Queue, func: str, *, job_id: str, retry: Retry, **options: Any
     return Record(job_id, queue.name, tuple(part for pair in fields.items() for part in pair))
 
 
-def enqueue(redis: Redis, deliveries: Sequence[Delivery], *, mark_ttl_s: int) -> list[Outcome]:
+def enqueue(redis: Redis, deliveries: Sequence[Delivery], *, mark_ttl_s: int, waiting_max: int) -> list[Outcome]:
     """Queue the jobs of ``deliveries`` in one step, and tell what came of each, in their order.
 
-    A job that waits on another queue is moved to the one that its delivery asks for.
+    None is queued while ``waiting_max`` jobs of its queue wait or are delayed. A job that waits on another queue is
+    moved to the one that its delivery asks for.
     """
-    args: list[Any] = [mark_ttl_s, _MOVED_FROM_MAX]
+    args: list[Any] = [mark_ttl_s, _MOVED_FROM_MAX, waiting_max]
     for one in deliveries:
         if one.record is None:
             args += (one.mark, "", "", 0)

@@ -23,6 +23,7 @@ from mastowatch.jobs.intake import Intake
 from mastowatch.jobs.queues import Jobs
 from mastowatch.jobs.webhook_events import BadEvent, Event
 from mastowatch.logs import event
+from mastowatch.redis_trouble import trouble
 from mastowatch.reliable.deliveries import Delivery, Outcome
 from mastowatch.web.bodies import whole
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
@@ -45,7 +46,7 @@ _CLOSED = (
 )
 _NOT_SIGNED = "X-Hub-Signature is missing; only Mastodon's webhooks are taken here, signed with the webhook's secret"
 _WRONG = "the signature does not fit the body; is the webhook secret the signing secret of this webhook?"
-_AWAY = "Redis does not answer, so nothing can be queued until it does; send this again"
+_FULL = "too many jobs wait already; send this again"
 _BUSY = "the same work runs already, twice; send this again"
 # What is answered and what is counted, by what came of a delivery.
 _TAKEN: Mapping[Outcome, tuple[str, str]] = {
@@ -133,10 +134,13 @@ class Webhooks:
         mark = f"mastowatch:webhook:{hashlib.sha256(body).hexdigest()[:32]}"
         try:
             outcome = await asyncio.wait_for(self._intake.put(Delivery(mark, record)), ANSWER_S)
-        except (StoreUnavailable, TimeoutError):
-            return self._put_off("Redis is away", _AWAY)
+        except (StoreUnavailable, TimeoutError) as error:
+            amiss = trouble(error)
+            return self._put_off(amiss.title, f"{amiss.says}; send this again")
         if outcome == "busy":
             return self._put_off("Busy", _BUSY)
+        if outcome == "full":
+            return self._put_off("Full", _FULL)
         word, counter = _TAKEN[outcome]
         self._intake.count(counter)
         return _Taken(word)

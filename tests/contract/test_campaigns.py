@@ -102,9 +102,37 @@ def test_every_key_ends_with_its_window(redis):
     campaigns.note([ONE], "1", NOW)
     campaigns.wake(ONE, lambda: None)
     keys = redis.keys("*")
-    assert len(keys) == 2
+    assert len(keys) == 4
     assert all(0 < redis.ttl(key) <= 6 * HOUR + 1 for key in keys)
     assert all(b"a.example" not in key for key in keys)
+
+
+def test_the_longest_window_keeps_the_index_until_all_have_ended(redis):
+    campaigns = redis_campaigns.RedisCampaigns(redis)
+    campaigns.note([replace(ONE, within_s=24 * HOUR)], "1", NOW)
+    campaigns.note([replace(ONE, value_hash="def")], "1", NOW)
+    assert all(redis.ttl(key) > 23 * HOUR for key in (campaigns.INDEX, campaigns.SIZES))
+
+
+def test_all_campaigns_together_keep_so_many_accounts_and_those_that_end_first_make_room(redis):
+    campaigns = redis_campaigns.RedisCampaigns(redis, at_most=10)
+    long = [replace(ONE, value_hash=f"long{number}", within_s=24 * HOUR) for number in range(4)]
+    campaigns.note(long, "1", NOW)
+    for number in range(50):
+        campaigns.note([replace(ONE, value_hash=f"short{number}", at=NOW + number)], "2", NOW + number)
+    kept = set(redis.scan_iter("mastowatch:campaign:*"))
+    assert len(kept) == 10
+    assert set(campaigns.seen(long, NOW + 50).values()) == {("1",)}
+    assert int(redis.hget(campaigns.SIZES, "all")) == 10
+    assert redis.zcard(campaigns.INDEX) == redis.hlen(campaigns.SIZES) - 1 == 10
+
+
+def test_campaigns_that_have_ended_leave_the_index(redis):
+    campaigns = redis_campaigns.RedisCampaigns(redis)
+    campaigns.note([ONE, replace(ONE, value_hash="def")], "1", NOW)
+    campaigns.note([at(NOW + 7 * HOUR, value_hash="ghi")], "1", NOW + 7 * HOUR)
+    assert redis.zrange(campaigns.INDEX, 0, -1) == [b"rule:link_host:ghi"]
+    assert redis.hgetall(campaigns.SIZES) == {b"all": b"1", b"rule:link_host:ghi": b"1"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``make test-host``: boots Debian 12 and 13, a host for each chapter, and tests the package on them. Needs root.
+"""``make test-host``: boots Debian 12 and 13, a host or two for each chapter, and tests the package there. Needs root.
 
 Each host is tested by a pytest of its own in fresh network, mount and process namespaces, so that nothing of it
 outlives that pytest, however it ends. Directories and cgroups carry the pid of this process; what a killed run has
@@ -28,7 +28,12 @@ from tests.host.rootfs import RELEASES, rootfs
 
 ROOT = Path(__file__).parents[2]
 # What is told on which releases; documents are walked through on the newest, as their commands are the same on all.
-CHAPTERS: dict[str, tuple[str, ...]] = {"life": RELEASES, "faults": RELEASES, "walk": ("trixie",)}
+CHAPTERS: dict[str, tuple[str, ...]] = {
+    "life": RELEASES,
+    "faults": RELEASES,
+    "walk": ("trixie",),
+    "pair": ("bookworm",),
+}
 MARK = "mastowatch-host-"
 WORK = Path("/var/tmp")  # on disk: what the hosts write is not to fill the memory
 TOOLS = ("systemd-container", "mmdebstrap", "iproute2", "util-linux", "gcc", "libc6-dev")

@@ -118,11 +118,26 @@ def test_passwords_that_lack_or_are_wrong_are_told_and_never_shown(tmp_path, cap
 
 def test_a_redis_that_is_away_or_stands_still_is_one_failure(tmp_path):
     found = examine(world(tmp_path, f"redis://127.0.0.1:{free_port()}/1"), (*REDIS, *WORK))
-    assert one(found, "redis").state == "failure"
+    assert (one(found, "redis").state, one(found, "redis").says) == (
+        "failure",
+        "Redis does not answer (connection refused)",
+    )
+    assert one(found, "redis").mend == "systemctl start redis-server"
     assert {state for check, state in states(found).items() if check != "redis"} == {"unknown"}
     with running_redis(tmp_path) as server, server.standing_still():
         found = examine(world(tmp_path, server.url), (*REDIS, *WORK))
     assert "no answer in time" in one(found, "redis").says
+
+
+def test_what_is_wrong_with_the_way_to_redis_is_told_in_our_words(authority, tmp_path):
+    def said(url: str) -> str:
+        return one(examine(world(tmp_path, url), ["redis"]), "redis").says
+
+    assert said(f"unix://{tmp_path}/none.sock?db=1") == "Redis does not answer (there is no such socket)"
+    assert said("redis://nowhere.invalid:6379/1") == "Redis does not answer (its name is not known)"
+    with over_tls(authority, "self") as url:
+        told = said(f"{url.replace('https://', 'rediss://')}/1")
+        assert told == "Redis does not answer (its certificate is not trusted)"
 
 
 def test_keys_of_a_newer_layout_are_told_and_nothing_is_read_into_them(redis, redis_server, tmp_path):

@@ -49,7 +49,7 @@ def test_after_its_end_nothing_is_taken(redis):
 
 
 def test_while_redis_stands_still_only_so_many_wait(tmp_path, monkeypatch):
-    monkeypatch.setattr(intakes, "WAITING_MAX", 3)
+    monkeypatch.setattr(intakes, "UNWRITTEN_MAX", 3)
 
     async def hand_over(intake: Intake) -> list[object]:
         promises = [intake.put(Delivery(f"mastowatch:webhook:{number}", None)) for number in range(70)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,6 +73,15 @@ class Setup:
             raise ConfigError(faults[0].removeprefix("command line: "))
         self.plan.values[name] = loaded.settings.as_text()[name]
         self.loaded = replace(loaded, credentials=self.loaded.credentials)
+
+    @contextmanager
+    def trying(self) -> Iterator[Callable[[], None]]:
+        """Take back what is planned in a block, unless it calls what it is given."""
+        before, values, secrets = self.loaded, dict(self.plan.values), dict(self.plan.secrets)
+        good: list[bool] = []
+        yield lambda: good.append(True)
+        if not good:
+            self.loaded, self.plan.values, self.plan.secrets = before, values, secrets
 
 
 def begin(arguments: argparse.Namespace, places: Places) -> Setup:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mastowatch.cli import doctor
 from mastowatch.cli.setup import dashboard, doing, server, token, units, webhooks, which_redis
 from mastowatch.cli.setup.begin import Setup, begin
 from mastowatch.cli.setup.places import Places
@@ -14,7 +15,6 @@ from mastowatch.config import Sources
 from mastowatch.errors import ConfigError, MastodonError
 
 EXIT_NO, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-DOCTOR_FAILS = 2
 
 
 def run(sources: Sources, arguments: argparse.Namespace, places: Places | None = None) -> int:
@@ -70,8 +70,6 @@ def _asked(setup: Setup) -> doing.Changes | None:
 
 
 def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
-    if not found.any:
-        print("Nothing to change.")
     try:
         all_run = doing.do(setup, found)
     except (KeyboardInterrupt, ConfigError, MastodonError) as error:
@@ -82,15 +80,14 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
         setup.talk.say(hint)
     if setup.settings.dry_run:
         setup.talk.say("MastoWatch rehearses: it judges and shows, and reports nobody until DRY_RUN is turned off.")
-    return EXIT_NO if not _is_well(sources.file) or not all_run else 0
+    if not doing.starts(setup):
+        config = "" if setup.places.units else f" --config {setup.places.env}"
+        setup.talk.say(f"When it runs, see whether all is well: mastowatch{config} doctor")
+        return 0
+    return 0 if _is_well(sources.file) and all_run else EXIT_NO
 
 
 def _is_well(file: Path | None) -> bool:
-    from importlib import import_module
-
-    try:
-        doctor = import_module("mastowatch.cli.doctor")
-    except ModuleNotFoundError:
-        return True
     print("\nmastowatch doctor:", flush=True)
-    return int(doctor.run(Sources({}, file), argparse.Namespace(json=False))) < DOCTOR_FAILS
+    asked = argparse.Namespace(check=None, json=False, quiet=False)
+    return doctor.run(Sources({}, file), asked) < doctor.EXIT["failure"]

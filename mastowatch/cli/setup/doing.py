@@ -10,9 +10,8 @@ from pathlib import Path
 
 from mastowatch.cli.setup import private_redis, units
 from mastowatch.cli.setup.begin import Setup
-from mastowatch.cli.setup.which_redis import without_password
 from mastowatch.config import envfile
-from mastowatch.config.loading import SECRETS
+from mastowatch.config.loading import SECRETS, without_password
 from mastowatch.config.writing import replace_file, set_values
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import register_sign_in
@@ -24,11 +23,15 @@ Words = list[str]
 
 @dataclass(frozen=True)
 class Changes:
-    """What of a plan is not so already. ``made``: files and directories of the private Redis."""
+    """What of a plan is not so already.
+
+    ``made`` are files and directories of the private Redis, ``start_redis`` whether it does not run yet.
+    """
 
     values: dict[str, str]
     secrets: dict[str, str | None]
     made: tuple[Path, ...]
+    start_redis: bool
     on: tuple[str, ...]
     off: tuple[str, ...]
     register: bool
@@ -38,7 +41,8 @@ class Changes:
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.values or self.secrets or self.made or self.on or self.off or self.register or self.start)
+        parts = (self.values, self.secrets, self.start_redis, self.on, self.off, self.register, self.start)
+        return any(map(bool, parts))
 
 
 def changes(setup: Setup) -> Changes:
@@ -46,14 +50,17 @@ def changes(setup: Setup) -> Changes:
     places, plan = setup.places, setup.plan
     if not places.units:
         # Nobody hands these out: the settings say where they are.
-        for name, secret in plan.secrets.items():
+        kept = {**plan.secrets, **({CLIENT: "to come"} if plan.register_dashboard else {})}
+        for name, secret in kept.items():
             setup.set(SECRETS[name].upper(), str(setup.secret_path(name)) if secret else "")
     now = envfile.read(places.env) if places.env.exists() else {}
+    made = private_redis.missing(places) if plan.private_redis else []
     on, off = units.to_enable(setup) if places.units else ([], [])
     return Changes(
         values={name: value for name, value in plan.values.items() if now.get(name) != value},
         secrets={name: secret for name, secret in plan.secrets.items() if setup.kept(name) != _stripped(secret)},
-        made=tuple(private_redis.missing(places)) if plan.private_redis else (),
+        made=tuple(made),
+        start_redis=plan.private_redis and (bool(made) or not places.redis_socket.exists()),
         on=tuple(on),
         off=tuple(off),
         register=plan.register_dashboard,
@@ -77,22 +84,25 @@ def planned(setup: Setup, found: Changes) -> Iterator[str]:
     if found.register:
         yield f"register the dashboard with {setup.server}, and write {setup.secret_path(CLIENT)}"
     for name, secret in found.secrets.items():
-        yield f"{'write' if secret else 'remove'} {setup.secret_path(name)}{', for root alone' if secret else ''}"
+        yield f"write {setup.secret_path(name)}, {_whose(setup)}" if secret else f"remove {setup.secret_path(name)}"
     for name, value in found.values.items():
         yield f"set {name}={without_password(value)} in {setup.places.env}"
     if starts(setup):
-        for words in [*(private_redis.commands() if found.made else ()), *commands(found)]:
+        for words in [*(private_redis.commands() if found.start_redis else ()), *commands(found)]:
             yield f"run {' '.join(words)}"
 
 
 def do(setup: Setup, found: Changes) -> bool:
     """Do it all; returns whether all units that are to run do. Raises ConfigError or MastodonError at what fails."""
+    if not found.any:
+        print("Nothing to change.")
+        return True
     starting = starts(setup)
     secrets = dict(found.secrets)
     if found.register:
         # First, as the server may refuse.
         secrets[CLIENT] = _register(setup)
-    if setup.plan.private_redis:
+    if found.start_redis:
         _make_redis(setup, starting=starting)
     _write_secrets(setup, secrets)
     for name in set_values(setup.places.env, found.values):
@@ -129,7 +139,11 @@ def _write_secrets(setup: Setup, secrets: dict[str, str | None]) -> None:
             print(f"removed {path}")
         else:
             replace_file(path, f"{secret.rstrip()}\n".encode(), mode=0o600, owner=_owner(setup, path))
-            print(f"wrote {path}, for root alone")
+            print(f"wrote {path}, {_whose(setup)}")
+
+
+def _whose(setup: Setup) -> str:
+    return "for root alone" if setup.places.units else "for its owner alone"
 
 
 def _make_directory(path: Path) -> None:
@@ -196,7 +210,7 @@ def _run(found: Changes, secrets: dict[str, str | None]) -> bool:
 def _leave(setup: Setup, found: Changes, secrets: dict[str, str | None]) -> bool:
     del secrets
     if setup.places.units:
-        made = private_redis.commands() if setup.plan.private_redis else []
+        made = private_redis.commands() if found.start_redis else []
         left = [*made, *commands(found)]
         if left:
             print("Left to do, in this order:")

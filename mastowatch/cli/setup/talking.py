@@ -14,6 +14,8 @@ from mastowatch.jobs.checks.finding import Finding, State
 
 # So wide is a text at most: longer lines are hard to read.
 WIDEST = 100
+# Where what a finding says begins.
+_INDENT = 11
 _SHOWN: dict[State, str] = {
     "ok": "ok",
     "note": "note",
@@ -95,9 +97,13 @@ class Talk:
         """Show what checks have found, and what mends it."""
         for one in found:
             print(f"  {_SHOWN[one.state]:<8} {plain(one.says)}", flush=True)
-            for text in (one.means, one.mend and f"To mend it: {one.mend}") if one.state != "ok" else ():
-                if text:
-                    print(f"           {plain(text)}")
+            if one.state == "ok":
+                continue
+            for line in textwrap.wrap(plain(one.means), WIDEST - _INDENT, break_long_words=False):
+                print(f"{' ' * _INDENT}{line}")
+            if one.mend:
+                # In one line, however long: it is to be copied.
+                print(f"{' ' * _INDENT}mend: {plain(one.mend)}")
 
 
 def is_bad(found: Iterable[Finding], *states: State) -> bool:

@@ -12,7 +12,7 @@ PATH = "/webhooks/mastodon"
 
 def ask(setup: Setup) -> None:
     """Plan the webhook's secret."""
-    arguments, talk = setup.arguments, setup.talk
+    arguments = setup.arguments
     if arguments.webhooks is False:
         if setup.kept(SECRET) is not None:
             setup.plan.secrets[SECRET] = None
@@ -21,7 +21,6 @@ def ask(setup: Setup) -> None:
         setup.plan.secrets[SECRET] = read_secret("--webhook-secret-file", arguments.webhook_secret_file)
         return
     if arguments.webhooks or (setup.asks and _is_wanted(setup)):
-        talk.head("")
         _tell(setup)
         _take(setup)
 
@@ -55,7 +54,7 @@ def _take(setup: Setup) -> None:
     if not talk.asks:
         setup.plan.hints.append(f"Webhooks are refused until their secret is here: {again}")
         return
-    talk.say("Save it. The webhook's page then shows its Signing secret: press Reveal, and copy it.")
+    talk.say("Save it. The webhook's page then shows its Signing secret: copy it.")
     secret = talk.hidden("Signing secret, or Enter to give it later", may_be_empty=True)
     if secret:
         setup.plan.secrets[SECRET] = secret

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -16,8 +17,10 @@ from mastowatch.cli.setup.begin import Setup
 from mastowatch.cli.setup.secret_files import read_secret
 from mastowatch.cli.setup.stopping import Refused
 from mastowatch.cli.setup.talking import Choice, is_bad
+from mastowatch.config.loading import without_password
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.checks.finding import Finding
+from mastowatch.jobs.checks.redis import RedisFacts, judge_persistence, judge_policy, judge_role
 
 HOST = "redis://localhost:6379/1"
 LEAST_VERSION = 7
@@ -69,6 +72,14 @@ def _plan(setup: Setup, way: str) -> bool:
         told = "leave the password out of the address, and write it into a file: --redis-password-file"
         print(f"mastowatch: --redis: {told}", file=sys.stderr)
         return False
+    with setup.trying() as good:
+        if not _is_fine(setup, url):
+            return False
+        good()
+    return True
+
+
+def _is_fine(setup: Setup, url: str) -> bool:
     password = _password(setup, url)
     try:
         setup.set("REDIS_URL", url)
@@ -80,11 +91,10 @@ def _plan(setup: Setup, way: str) -> bool:
         password = setup.talk.hidden("Redis' password")
         found = list(look(url, password))
     setup.talk.findings(found)
-    if is_bad(found) and not setup.arguments.force:
-        return False
     if password is not None:
         setup.plan.secrets["redis_password"] = password
-    return True
+    # What it would do when it is full is the admin's to mend, at leisure: doctor says it again.
+    return setup.arguments.force or not is_bad(one for one in found if one.check != "redis-policy")
 
 
 def _plan_private(setup: Setup) -> bool:
@@ -129,7 +139,7 @@ def look(url: str, password: str | None) -> Iterator[Finding]:
     client = Redis.from_url(url, password=password, decode_responses=True, **options)
     try:
         with client:
-            told = {str(name): str(value) for name, value in client.info().items()}
+            told = client.info()
     except AuthenticationError:
         wrong = "it wants a password" if password is None else "it wants another password"
         yield Finding("redis", "failure", f"Redis at {url}: {wrong}", _WITHOUT)
@@ -143,33 +153,21 @@ def look(url: str, password: str | None) -> Iterator[Finding]:
     yield from _judge(url, told)
 
 
-def _judge(url: str, told: dict[str, str]) -> Iterator[Finding]:
+def _judge(url: str, told: Mapping[str, Any]) -> Iterator[Finding]:
     yield _version(told)
-    policy = told.get("maxmemory_policy", "")
-    if told.get("maxmemory", "0") != "0" and policy != "noeviction":
-        yield Finding(
-            "redis-memory-policy",
-            "warning",
-            f"maxmemory-policy is {policy}",
-            "When Redis is full it throws away keys, and with them jobs. MastoWatch changes nothing there.",
-            "maxmemory-policy noeviction, in its redis.conf",
-        )
-    if told.get("aof_enabled") != "1":
-        yield Finding(
-            "redis-persistence",
-            "warning",
-            "no append-only file",
-            "A Redis that is killed loses what came after its last snapshot, minutes of jobs and cases.",
-            "appendonly yes, in its redis.conf; or a private one: --redis private",
-        )
+    parts = urlsplit(url)
+    local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    facts = RedisFacts(told, cli="redis-cli" if url == HOST else f"redis-cli -u {url}")
+    found = [judge_role(facts), judge_policy(facts), *judge_persistence(facts, local=local)]
+    yield from (one for one in found if one.state != "ok")
     if database(url) == 0:
-        yield Finding("redis-shared", "warning", "database 0 is Mastodon's own", "Take another: .../1.")
+        yield Finding("redis-shared", "warning", "database 0 is Mastodon's own", "Take another, as in .../1.")
 
 
-def _version(told: dict[str, str]) -> Finding:
-    version = told.get("redis_version", "")
-    name = "Valkey" if told.get("server_name") == "valkey" else "Redis"
-    shown = told.get("valkey_version", version) if name == "Valkey" else version
+def _version(told: Mapping[str, Any]) -> Finding:
+    version = str(told.get("redis_version", ""))
+    name = "Valkey" if "valkey_version" in told else "Redis"
+    shown = str(told.get("valkey_version", version))[:30]
     major = version.partition(".")[0]
     if major.isdecimal() and int(major) >= LEAST_VERSION:
         return Finding("redis-version", "ok", f"{name} {shown} answers")
@@ -180,9 +178,3 @@ def database(url: str) -> int:
     """Return the number of the database that an address names."""
     kwargs = Redis.from_url(url).connection_pool.connection_kwargs
     return int(kwargs.get("db") or 0)
-
-
-def without_password(url: str) -> str:
-    """Return an address that may be shown."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":****@") if parts.password else url

@@ -14,7 +14,7 @@ from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.checks import judging, machine, mastodon, redis, settings, units, work
 from mastowatch.jobs.checks.certificate import check_certificate
 from mastowatch.jobs.checks.finding import NAMES, Finding
-from mastowatch.jobs.checks.world import Away, World
+from mastowatch.jobs.checks.world import Away, World, edit
 
 # Somebody waits. A check is bounded by its own time-outs; this is for what hangs all the same, like a dead disk.
 PATIENCE_S = 45.0
@@ -52,7 +52,7 @@ def _token(world: World) -> list[Finding]:
     if not world.server().status:
         raise Away("the server does not answer")
     facts = mastodon.read_token(world.probe, secret.value, enforcing=world.settings.allow_enforcement)
-    return [*mastodon.judge_token(facts, world.settings), *judging.judge_limits(facts.me, world.settings)]
+    return [*mastodon.judge_token(facts, world.settings), *judging.judge_limits(facts.me, world.settings, edit(world))]
 
 
 def _base(world: World) -> str:

@@ -120,7 +120,7 @@ def judge_budget(uses: Sequence[FamilyUse], blocked_until: float, now: float) ->
     return Finding(name, "ok", shown or "nothing used")
 
 
-def judge_limits(reply: Reply, settings: Settings) -> list[Finding]:
+def judge_limits(reply: Reply, settings: Settings, mend: str = "") -> list[Finding]:
     """Judge what the server itself says is left; nothing where it says nothing."""
     limit, left = (_count(reply.limits, f"X-RateLimit-{name}") for name in ("Limit", "Remaining"))
     if limit is None or left is None:
@@ -128,7 +128,7 @@ def judge_limits(reply: Reply, settings: Settings) -> list[Finding]:
     says = f"the server says: {left} of {limit} left"
     if limit < min(settings.api_requests_per_5_minutes, settings.api_paged_requests_per_15_minutes):
         means = "The settings count on more than the server allows; set API_REQUESTS_PER_5_MINUTES to its limit."
-        return [Finding("request-budget", "warning", says, means, "sudoedit /etc/mastowatch/mastowatch.env")]
+        return [Finding("request-budget", "warning", says, means, mend)]
     if left < FEW_LEFT * limit:
         return [Finding("request-budget", "note", says, "Work waits for the next window; it goes on by itself.")]
     return [Finding("request-budget", "ok", says)]
@@ -163,7 +163,7 @@ def judge_webhooks(seen: WebhooksSeen, now: float, *, secret: bool | None) -> Fi
         return Finding(name, "note", "not set up", means, _PASTE)
     if seen.refused_at > seen.taken_at and seen.why == "wrong signature":
         means = (
-            "The secret here is not the signing secret that Mastodon shows for this webhook; what it sends is refused."
+            "The secret here is not the one that Mastodon shows for this webhook; or it was somebody else who tried."
         )
         return Finding(name, "failure", f"{refused}; {taken or 'none was ever taken in'}", means, _PASTE)
     if not seen.taken_at and secret:

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.checks.finding import Finding
-from mastowatch.jobs.checks.world import World, is_local, redis_cli, redis_unit
+from mastowatch.jobs.checks.world import World, edit, is_local, redis_cli, redis_unit
 
 LEAST, WANTED = (6, 2), (7, 0)
 NEARLY_FULL, FULL = 0.75, 0.9
@@ -170,7 +170,7 @@ def check_database(world: World) -> list[Finding]:
     """Judge whether the database is ours alone."""
     redis = world.redis
     there = [name for name in OTHERS if redis.exists(name)]
-    return [judge_database(contexts.database_of(world.settings.redis_url), there, _strangers(redis))]
+    return [judge_database(contexts.database_of(world.settings.redis_url), there, _strangers(redis), edit(world))]
 
 
 def _strangers(redis: Redis) -> list[str]:
@@ -194,16 +194,15 @@ def _beginning(key: str) -> str:
     return head if re.fullmatch(r"[A-Za-z_-]{1,24}", head, re.ASCII) else "..."
 
 
-def judge_database(number: int, there: list[str], strangers: list[str]) -> Finding:
+def judge_database(number: int, there: list[str], strangers: list[str], mend: str = "") -> Finding:
     """Judge whose keys are there: ``there`` are keys of OTHERS, ``strangers`` beginnings of any others."""
     name = "redis-database"
     whose = sorted({OTHERS[one] for one in there})
     if number == 0 or "Sidekiq" in whose:
         says = f"database {number} is shared with Mastodon" if whose else "database 0, which is Mastodon's own"
-        means = (
-            "Either could read, or delete, what is the other's: take another number, like 1, at the end of REDIS_URL."
-        )
-        return Finding(name, "failure" if whose else "warning", says, means, "sudoedit /etc/mastowatch/mastowatch.env")
+        other = 1 if number != 1 else 2
+        means = f"Either could delete what is the other's: end REDIS_URL in another number, like /{other}, and restart."
+        return Finding(name, "failure" if whose else "warning", says, means, mend)
     if strangers or whose:
         shown = ", ".join((*whose, *strangers[:3]))
         means = "Nothing of ours touches them; an own database, or an own Redis, keeps both apart."

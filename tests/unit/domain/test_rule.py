@@ -1,3 +1,4 @@
+import re
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -167,3 +168,10 @@ def test_the_reference_says_of_every_key_what_the_code_says():
         key for keys in described for key, (_, told) in keys.items() if f"| `{key}` | {told} |" not in reference
     ]
     assert missing == []
+
+
+def test_the_reference_has_no_key_that_the_code_does_not_have():
+    tables = [rule.RULE_KEYS, rule.ACCOUNT_KEYS, rule.STATUS_KEYS, rule.COUNTING_KEYS, rule.CAMPAIGN_KEYS]
+    known = set().union(*tables, limits.LIMIT_KEYS, examples.EXAMPLE_KEYS, examples.POST_KEYS)
+    listed = re.findall(r"^\| `([a-z_]+)` \|", REFERENCE.read_text(), re.MULTILINE)
+    assert set(listed) == known

@@ -157,11 +157,10 @@ def test_pages_of_formats_have_every_row_of_the_document():
 
 
 def test_markdown_becomes_what_it_means():
-    text = (
-        "# T\n\nSee `a-b` and [this](x.md#y), **now**.\n\n- one\n  more\n- .two\n\n```sh\nls -l\n\n.x\n```\n\n## Next\n"
-    )
+    text = "# T\n\nSee `a-b` and [this](x.md#y), **now** \\*.\n\n- one\n  more\n- .two\n\n"
+    text += "```sh\nls -l\n\n.x\n```\n\n## Next\n"
     assert markdown_man.body(text) == [
-        ".SH DESCRIPTION", ".PP", r"See \fBa\-b\fR and this (x.md), \fBnow\fR.",
+        ".SH DESCRIPTION", ".PP", r"See \fBa\-b\fR and this (x.md), \fBnow\fR *.",
         r".IP \(bu 2", "one more", r".IP \(bu 2", r"\&.two",
         ".PP", ".RS 4", ".nf", r"ls \-l", r"\&", r"\&.x", ".fi", ".RE", ".SH NEXT",
     ]  # fmt: skip

@@ -105,11 +105,17 @@ def test_secrets_are_credentials_that_the_code_looks_for(name):
 def test_each_service_gets_the_secrets_that_it_uses_and_no_other():
     got = {name: {value.partition(":")[0] for value in values(name, "LoadCredential")} for name in SERVICES}
     assert got == {
-        "mastowatch-api.service": {"api_key", "redis_password", "webhook_secret"},
-        "mastowatch-dashboard.service": {"dashboard_passwords", "oauth_client", "redis_password", "session_key"},
-        "mastowatch-scheduler.service": {"redis_password"},
-        "mastowatch-stream.service": {"access_token", "redis_password"},
-        "mastowatch-worker@.service": {"access_token", "alert_webhook", "redis_password"},
+        "mastowatch-api.service": {"api_key", "redis_password", "redis_sentinel_password", "webhook_secret"},
+        "mastowatch-dashboard.service": {
+            "dashboard_passwords",
+            "oauth_client",
+            "redis_password",
+            "redis_sentinel_password",
+            "session_key",
+        },
+        "mastowatch-scheduler.service": {"redis_password", "redis_sentinel_password"},
+        "mastowatch-stream.service": {"access_token", "redis_password", "redis_sentinel_password"},
+        "mastowatch-worker@.service": {"access_token", "alert_webhook", "redis_password", "redis_sentinel_password"},
     }
 
 
