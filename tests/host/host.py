@@ -77,6 +77,7 @@ class Host:
         assert self._nspawn is not None
         (self._cgroup / "cgroup.kill").write_text("1")
         self._nspawn.wait(BOOT_S)
+        self._init = 0
 
     def reboot(self) -> float:
         """Boot it again; return the seconds from the word to "running"."""

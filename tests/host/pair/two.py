@@ -18,7 +18,7 @@ from redis.retry import Retry
 from tests.failover import certificates
 from tests.host.host import Host
 from tests.host.network import HERE, Network
-from tests.host.suite import API_SOCKET, API_UNIT, ENV_FILE, SCHEDULER, WORKER, Suite
+from tests.host.suite import API_SOCKET, API_UNIT, DASHBOARD_UNIT, ENV_FILE, SCHEDULER, TARGET, WORKER, Suite
 from tests.host.waiting import wait
 
 NAME, PORT, SENTINEL_PORT = "mastowatch", 6379, 26379
@@ -105,7 +105,8 @@ class Pair:
             side.host.write(f"{CREDENTIALS}/{name}", secret, 0o600)
 
     def start(self, side: Suite) -> None:
-        side.systemctl("enable", "--now", *OURS)
+        side.systemctl("disable", DASHBOARD_UNIT)
+        side.systemctl("enable", "--now", TARGET)
         wait(lambda: side.all_active(OURS), 60, f"all units of {side.host.name} are active")
 
     def watch(self) -> None:
