@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from mastowatch.cli import _parser
 
+# How a value is called that is a file's name.
+FILES = ("FILE", "DIRECTORY")
+
 
 @dataclass(frozen=True)
 class Option:
@@ -42,6 +45,11 @@ class Command:
         yield self
         for command in self.below:
             yield from command.walk()
+
+
+def suggested(option: Option) -> tuple[str, ...]:
+    """Return the words that completion offers for a value."""
+    return option.choices or (tuple(option.value.split(",")) if option.value.startswith("high,") else ())
 
 
 def read() -> Command:

@@ -11,6 +11,9 @@
 #   --password-file  Redis' password, where REDIS_PASSWORD_FILE names none and REDIS_URL holds none; instead of
 #                    /etc/mastowatch/credentials/redis_password
 #
+# Where REDIS_SENTINELS is set, the first of them that answers is asked for the primary; their password is read from
+# REDIS_SENTINEL_PASSWORD_FILE, or from redis_sentinel_password beside --password-file.
+#
 # A password goes to redis-cli through its environment, which only root can read, never through its arguments.
 set -u
 export LC_ALL=C
@@ -129,12 +132,19 @@ find_password() { # into $password
 }
 
 redis() { # ARGUMENTS of forget.lua
-    set -- --eval "$lua" , "$@"
+    set -- -n "$database" --eval "$lua" , "$@"
     [ -z "$user" ] || set -- --user "$user" "$@"
+    ask "$password" "$@"
+}
+
+ask() { # PASSWORD, ARGUMENTS of redis-cli: of the Redis or the sentinel at $host and $port
+    secret=$1
+    shift
     case $scheme in
     unix) set -- -s "$path" "$@" ;;
     rediss)
         set -- -h "$host" -p "$port" --tls "$@"
+        [ -z "$ca_file" ] || set -- --cacert "$ca_file" "$@"
         [ "$(option ssl_cert_reqs)" != none ] || set -- --insecure "$@"
         [ -z "$(option ssl_ca_certs)" ] || set -- --cacert "$(decode "$(option ssl_ca_certs)")" "$@"
         [ -z "$(option ssl_ca_path)" ] || set -- --cacertdir "$(decode "$(option ssl_ca_path)")" "$@"
@@ -143,11 +153,29 @@ redis() { # ARGUMENTS of forget.lua
         ;;
     *) set -- -h "$host" -p "$port" "$@" ;;
     esac
-    if [ -n "$password" ]; then
-        REDISCLI_AUTH=$password timeout "$TIMEOUT" redis-cli -n "$database" "$@" 2>&1
+    if [ -n "$secret" ]; then
+        REDISCLI_AUTH=$secret timeout "$TIMEOUT" redis-cli "$@" 2>&1
     else
-        timeout "$TIMEOUT" redis-cli -n "$database" "$@" 2>&1
+        timeout "$TIMEOUT" redis-cli "$@" 2>&1
     fi
+}
+
+follow_sentinels() { # where there are any: $host and $port of the primary that they know
+    sentinels=$(setting REDIS_SENTINELS | tr ',' ' ') told=''
+    [ -n "$(strip "$sentinels")" ] || return 0
+    name=$(setting REDIS_SENTINEL_MASTER) named=$(setting REDIS_SENTINEL_PASSWORD_FILE) sentinel_password=''
+    named=${named:-$(dirname "$password_file")/redis_sentinel_password}
+    [ ! -s "$named" ] || sentinel_password=$(strip "$(cat "$named")")
+    for one in $sentinels; do
+        host=${one%:*} port=${one##*:}
+        host=${host#\[} host=${host%\]}
+        told=$(ask "$sentinel_password" SENTINEL GET-MASTER-ADDR-BY-NAME "${name:-mymaster}")
+        case $told in
+        *"$nl"*[!0-9]*) ;;
+        *"$nl"*) host=${told%%"$nl"*} port=${told#*"$nl"} authority=$host:$port && return 0 ;;
+        esac
+    done
+    give_up "no sentinel of $sentinels knows where ${name:-mymaster} is: ${told:-no answer within $TIMEOUT s}"
 }
 
 alive() { # the processes that live, a line each; gives up where Redis does not answer or may not be touched
@@ -218,7 +246,9 @@ done
 command -v redis-cli >/dev/null || give_up "there is no redis-cli; install redis-tools and try again"
 url=$(setting REDIS_URL)
 read_url "${url:-redis://localhost:6379/1}"
+ca_file=$(setting REDIS_CA_FILE)
 find_password
+follow_sentinels
 if [ "$mode" = count ]; then
     alive
     walk count

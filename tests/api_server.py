@@ -21,7 +21,7 @@ SECRET = "a-secret-for-the-tests"
 @contextlib.contextmanager
 def served(view: View) -> Iterator[str]:
     """Yield the address of the API; it takes KEY, and webhooks with SECRET."""
-    with Intake(view.redis, view.tally) as intake:
+    with Intake(view.redis, view.tally, view.webhook_notes) as intake:
         app = with_webhooks(create_api(view, KEY), view, intake, SECRET)
         config = uvicorn.Config(app, port=free_port(), log_config=None, http="httptools", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from tests import measuring
 from tests.alone import is_alone, place_for
 from tests.engine import end_all
 from tests.programs import program
@@ -16,6 +17,7 @@ from tests.redis_server import private_redis
 # A machine with much else to do takes its time; how long an example took says nothing about the code.
 settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+measuring.begin()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with place_for(item):
+    with place_for(item), measuring.place_for(item):
         return (yield)
 
 

@@ -39,6 +39,12 @@ def pid() -> int:
     return os.getpid()
 
 
+def hold(directory: str) -> None:
+    """A job that says by a file that it has begun, and ends when there is another: it needs no Redis for that."""
+    Path(directory, "begun").touch()
+    wait(Path(directory, "go").exists)
+
+
 def notes(redis: Redis) -> list[str]:
     return [raw.decode() for raw in redis.lrange("notes", 0, -1)]
 

@@ -13,6 +13,7 @@ from redis import Redis
 
 from mastowatch.adapters import redis_layout
 from mastowatch.cli import main
+from mastowatch.jobs import worker
 from mastowatch.processes import absence, layout
 
 
@@ -26,6 +27,7 @@ def migrate(redis: Redis, alive: Callable[[], None]) -> None:
 
 if __name__ == "__main__":
     known = int(sys.argv[1])
+    worker.ONLY = None  # its tests want jobs that sleep
     redis_layout.LAYOUT = known
     redis_layout.MIGRATIONS = tuple(redis_layout.Migration(to, "made up", migrate) for to in range(2, known + 1))
     layout.EVERY_S = absence.LOOK_S = 0.2

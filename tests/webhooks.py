@@ -130,7 +130,7 @@ def running_api(redis_url: str, secret: str | None = SECRET, redis: Redis | None
     with ExitStack() as stack:
         client = redis if redis is not None else stack.enter_context(contexts.connect(loaded, waits=False))
         view = contexts.view(loaded, client)
-        intake = stack.enter_context(Intake(client, view.tally))
+        intake = stack.enter_context(Intake(client, view.tally, view.webhook_notes))
         app = with_webhooks(create_api(view, "key"), view, intake, secret)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
         yield Api(stack.enter_context(_served(uvicorn.Server(config))), loaded)

@@ -34,7 +34,7 @@ local REGISTRIES = {'wip', 'finished', 'failed', 'scheduled', 'deferred', 'cance
 local ENGINES_OWN = {
   ['rq:totals'] = true, ['rq:steady'] = true, ['rq:maintenance'] = true, ['rq:scheduler:last_tick'] = true,
   ['rq:scheduler:skipped'] = true, ['rq:scheduler:paused'] = true, ['rq:scheduler:orphans'] = true,
-  ['rq:scheduler:intervals'] = true, ['rq:paused'] = true,
+  ['rq:scheduler:intervals'] = true, ['rq:paused'] = true, ['rq:paused_all'] = true,
 }
 local KINDS = {
   claim = 'reports claimed', case = 'cases', cases = 'cases', judged = 'accounts judged', cursor = 'cursors',
@@ -42,7 +42,7 @@ local KINDS = {
   switches = 'switches', layout = 'layout', handed_on = 'posts handed on', durations = 'counters', stream = 'stream',
   rules = 'rule stats', idempotency = 'answers',
   recent = 'recent posts', rule = 'rule stats', report = 'reports', reports = 'reports',
-  session = 'ended sessions',
+  session = 'ended sessions', webhooks = 'webhooks',
 }
 
 local deleting, place, most = ARGV[1] == 'delete', ARGV[2], tonumber(ARGV[3] or '500')

@@ -49,7 +49,7 @@ class MemoryClaims:
 
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port."""
-        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now)
         with self._lock:
             found = self._claims.get(claim.account_id)
             if found is None or found.generation <= claim.generation:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis import Redis
 
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
 from mastowatch.ports.types import AccountAction
 
 KEPT_S = 90 * 86400  # after its end: as long as the claim of the report that brought it about
+_LEAVING = ("sent", "undoing")  # the next step is a request that changes the account
 ATTEND_S = 300  # a step that was not followed by another one for so long is looked after
 
 
 class RedisAccountActions(InRedis):
-    """``mastowatch:action:<account id>`` (a hash) and ``mastowatch:actions:due`` (when to look at it next)."""
+    """``mastowatch:action:<account id>`` (a hash) and ``mastowatch:actions:due`` (when to look at it next).
 
-    _DUE = "mastowatch:actions:due"
+    ``confirm`` raises StoreUnavailable where what was just written before a request might not stay; it is not
+    made then.
+    """
+
+    DUE = "mastowatch:actions:due"
 
     # KEYS: the action, due. ARGV: account, state, changed_at, report expected ('' for any), seconds to keep once it has
     # ended, 0 while it has not, when it is due, then fields and values.
@@ -42,31 +49,35 @@ class RedisAccountActions(InRedis):
     return 1
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, confirm: Callable[[], None] = lambda: None) -> None:
         super().__init__(redis)
+        self._confirm = confirm
         self._plan, self._move = redis.register_script(self._PLAN), redis.register_script(self._MOVE)
 
     @ours
     def get(self, account_id: str) -> AccountAction | None:
         """See the port."""
         fields = texts(self._redis.hgetall(_key(account_id)))
-        return _action(account_id, fields) if fields else None
+        return action_of(account_id, fields) if fields else None
 
     @ours
     def plan(self, action: AccountAction) -> AccountAction:
         """See the port."""
-        flat = self._plan(keys=[_key(action.account_id), self._DUE], args=_args(action, action))
-        return _action(action.account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        flat = self._plan(keys=[_key(action.account_id), self.DUE], args=_args(action, action))
+        return action_of(action.account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours
     def move(self, expect: AccountAction, to: AccountAction) -> bool:
         """See the port."""
-        return bool(self._move(keys=[_key(to.account_id), self._DUE], args=_args(expect, to)))
+        moved = bool(self._move(keys=[_key(to.account_id), self.DUE], args=_args(expect, to)))
+        if moved and to.state in _LEAVING:
+            self._confirm()
+        return moved
 
     @ours
     def due(self, now: float, limit: int) -> tuple[AccountAction, ...]:
         """See the port."""
-        ids = [text(raw) for raw in self._redis.zrange(self._DUE, "-inf", now, byscore=True, offset=0, num=limit)]
+        ids = [text(raw) for raw in self._redis.zrange(self.DUE, "-inf", now, byscore=True, offset=0, num=limit)]
         found = (self.get(account_id) for account_id in ids)
         return tuple(one for one in found if one is not None)
 
@@ -81,6 +92,13 @@ def _key(account_id: str) -> str:
 
 
 def _args(expect: AccountAction, to: AccountAction) -> list[str | float]:
+    keep_s = KEPT_S if to.ended else 0
+    expected = [to.account_id, expect.state, repr(expect.changed_at), expect.report_id]
+    return [*expected, keep_s, repr(due_at(to)), *flat_action(to)]
+
+
+def flat_action(to: AccountAction) -> list[str]:
+    """Return the fields of its hash, each name with its value after it."""
     fields: dict[str, str] = {
         "measure": to.measure,
         "rule_id": to.rule_id,
@@ -92,12 +110,11 @@ def _args(expect: AccountAction, to: AccountAction) -> list[str | float]:
         "reopen": " ".join(to.reopen),
         "why": to.why,
     }
-    keep_s = KEPT_S if to.ended else 0
-    expected = [to.account_id, expect.state, repr(expect.changed_at), expect.report_id]
-    return [*expected, keep_s, repr(due_at(to)), *(part for field in fields.items() for part in field)]
+    return [part for field in fields.items() for part in field]
 
 
-def _action(account_id: str, fields: dict[str, str]) -> AccountAction:
+def action_of(account_id: str, fields: dict[str, str]) -> AccountAction:
+    """Return a measure from the fields of its hash; raises KeyError or ValueError."""
     return AccountAction(
         account_id=account_id,
         measure=fields["measure"],  # type: ignore[arg-type]  # written by RedisAccountActions alone

@@ -34,9 +34,7 @@ class RedisAudit(InRedis):
     @ours
     def add(self, entry: AuditEntry) -> None:
         """See the port."""
-        given = {name: value for name, value in asdict(entry).items() if value != _DEFAULTS[name]}
-        body = json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-        self._redis.xadd(self.STREAM, {"entry": body}, maxlen=self._at_most, approximate=True)
+        self._redis.xadd(self.STREAM, {"entry": body_of(entry)}, maxlen=self._at_most, approximate=True)
 
     @ours
     def recent(self, limit: int) -> tuple[AuditEntry, ...]:
@@ -53,7 +51,7 @@ class RedisAudit(InRedis):
         while len(found) < limit:
             # Those that can't be read take no place: a page that is not full would be the last one.
             raw = self._redis.xrevrange(self.STREAM, max=begin, count=width) or []
-            read = [(text(place), _entry(one)) for place, one in raw]
+            read = [(text(place), entry_of(one)) for place, one in raw]
             found += [(place, entry) for place, entry in read if entry is not None]
             if len(raw) < width:
                 break
@@ -66,7 +64,13 @@ class RedisAudit(InRedis):
         return int(self._redis.xlen(self.STREAM))
 
 
-def _entry(found: Any) -> AuditEntry | None:  # noqa: ANN401 -- what redis-py gives
+def body_of(entry: AuditEntry) -> bytes:
+    """Return an entry as the stream holds it."""
+    given = {name: value for name, value in asdict(entry).items() if value != _DEFAULTS[name]}
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def entry_of(found: Any) -> AuditEntry | None:  # noqa: ANN401 -- what redis-py gives
     """Return an entry, None for one that can't be read; a newer version may have written more."""
     try:
         given = read_object(next(iter((found or {"": b""}).values())))

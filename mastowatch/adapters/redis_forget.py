@@ -9,8 +9,9 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from mastowatch.adapters.redis_layout import LAYOUT, Running, as_running, refuse_newer, unchecked
+from mastowatch.adapters.redis_layout import LAYOUT, as_running, refuse_newer, unchecked
 from mastowatch.errors import StoreUnavailable
+from mastowatch.ports.host import Running
 
 _LUA = Path(__file__).with_name("forget.lua")
 STEP = 500  # elements looked at in one step: a few ms of Redis' time

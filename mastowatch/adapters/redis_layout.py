@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -25,6 +25,8 @@ from redis.retry import Retry
 from mastowatch import __version__
 from mastowatch.errors import LayoutNewer, LayoutUnready, StoreUnavailable
 from mastowatch.logs import event
+from mastowatch.ports.host import Running
+from mastowatch.same_redis import same_redis
 
 log = logging.getLogger(__name__)
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
@@ -54,20 +56,6 @@ class Migration:
 # so on without a gap. Raised by one with each; packaging/forget.sh and adapters/forget.lua follow.
 LAYOUT = 1
 MIGRATIONS: tuple[Migration, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A process of ours that lives, and what it understands."""
-
-    layout: int
-    version: str
-    kind: str
-    host: str
-    pid: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} on {self.host} (process {self.pid}, version {self.version})"
 
 
 # KEYS: layout, unfinished, next, processes. ARGV: the layout we know, who we are, milliseconds of life.
@@ -245,6 +233,14 @@ def running(redis: Redis) -> list[Running]:
         return [as_running(_text(raw)) for raw in redis.zrangebyscore(PROCESSES, now, "+inf")]
 
 
+def marks(redis: Redis) -> tuple[str, str, str]:
+    """Return the layout in Redis, that of an unfinished migration, and one that is announced; "" for none."""
+    with _foreign_errors():
+        raw, unfinished = redis.mget(KEY, UNFINISHED)
+        announced = redis.hget(NEXT, "to")
+    return _text(raw or "1"), _text(unfinished or ""), _text(announced or "")
+
+
 class LayoutRefused(RedisError):
     """A connection was closed, as the keys have another layout; to all but ``Layout`` it is as if Redis were away."""
 
@@ -285,10 +281,8 @@ def refuse_other(raw: Any, unfinished: Any, known: int) -> None:  # noqa: ANN401
 
 def unchecked(redis: Redis) -> Redis:
     """Return a client of the same Redis whose connections are made whatever the layout."""
-    pool = redis.connection_pool
-    options = {name: value for name, value in pool.connection_kwargs.items() if name != "redis_connect_func"}
-    options |= {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S, "retry": Retry(NoBackoff(), 0)}
-    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))
+    patience: dict[str, Any] = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
+    return same_redis(redis, without=("redis_connect_func",), retry=Retry(NoBackoff(), 0), **patience)
 
 
 def refuse_newer(raw: str, known: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.adapters.reading_back import MANY, build, read_object, texts_of
 from mastowatch.adapters.redis_common import InRedis, ours, text, texts
@@ -25,14 +26,22 @@ PLANNED_TTL_S = 86400  # nothing was sent: what is planned anew has lost nothing
 JUDGED_TTL_S = 7 * 86400
 CURSOR_TTL_S = 90 * 86400  # a cursor older than this leads into a different world
 CASES_MAX = 5000
-# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that.
-RELEASE_S, RELEASE_AGAIN_S = 5.0, 0.2
+# A lock that is not released holds others up for minutes: a Redis that was killed is back sooner than that, and so is
+# another one in its place. While it is away whoever holds the lock could not go on with anything else.
+RELEASE_S, RELEASE_AGAIN_S = 20.0, 0.2
 _RUN_KEY = "mastowatch:claims:redis"
 POINTS_MAX = 20160  # a week of points, one every 30 s
 
 
+def _confirmed() -> None:
+    return None
+
+
 class RedisClaims(InRedis):
-    """``mastowatch:claim:<account id>``: a hash with the claim's fields."""
+    """``mastowatch:claim:<account id>``: a hash with the claim's fields.
+
+    ``confirm`` raises StoreUnavailable where a claim that was just written might not stay; its report is then not sent.
+    """
 
     _PLAN = """
     local state = redis.call('HGET', KEYS[1], 'state')
@@ -62,6 +71,8 @@ class RedisClaims(InRedis):
         + """
     if redis.call('HGET', KEYS[2], 'run_id') ~= run_id then return 0 end
     local now = redis.call('HMGET', KEYS[1], 'state', 'changed_at', 'owner')
+    -- Asked again by a client that has lost the answer.
+    if now[1] == 'sent' and now[3] == ARGV[12] then return 1 end
     if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] or (now[3] or '') ~= ARGV[3] then return 0 end
     redis.call('HSET', KEYS[1], unpack(ARGV, 5))
     redis.call('EXPIRE', KEYS[1], ARGV[4])
@@ -83,8 +94,9 @@ class RedisClaims(InRedis):
     return 1
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, confirm: Callable[[], None] = _confirmed) -> None:
         super().__init__(redis)
+        self._confirm = confirm
         self._plan, self._send = redis.register_script(self._PLAN), redis.register_script(self._SEND)
         self._steady = redis.register_script(self._STEADY)
         self._fail, self._filed = redis.register_script(self._FAIL), redis.register_script(self._FILED)
@@ -97,13 +109,13 @@ class RedisClaims(InRedis):
     def get(self, account_id: str) -> Claim | None:
         """See the port."""
         fields = texts(self._redis.hgetall(self._key(account_id)))
-        return _claim(account_id, fields) if fields else None
+        return claim_of(account_id, fields) if fields else None
 
     @ours
     def plan(self, account_id: str, marker: str, now: float) -> Claim:
         """See the port."""
         flat = self._plan(keys=[self._key(account_id)], args=[marker, repr(now), PLANNED_TTL_S])
-        return _claim(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
+        return claim_of(account_id, texts(dict(zip(flat[::2], flat[1::2], strict=True))))
 
     @ours
     def steady_since(self, now: float) -> float:
@@ -113,14 +125,17 @@ class RedisClaims(InRedis):
     @ours
     def send(self, expect: Claim, sending: Claim) -> Claim | None:
         """See the port."""
-        args = [expect.state, repr(expect.changed_at), expect.owner, CLAIM_TTL_S, *_flat(sending)]
-        return sending if self._send(keys=[self._key(expect.account_id), _RUN_KEY], args=args) else None
+        args = [expect.state, repr(expect.changed_at), expect.owner, CLAIM_TTL_S, *flat_claim(sending)]
+        if not self._send(keys=[self._key(expect.account_id), _RUN_KEY], args=args):
+            return None
+        self._confirm()
+        return sending
 
     @ours
     def filed(self, claim: Claim, report_id: str, now: float) -> None:
         """See the port. Written whole: Redis may have lost the claim while Mastodon answered."""
-        filed = replace(claim, state="filed", report_id=report_id, changed_at=now, reason="")
-        self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *_flat(filed)])
+        filed = replace(claim, state="filed", report_id=report_id, changed_at=now)
+        self._filed(keys=[self._key(claim.account_id)], args=[claim.generation, CLAIM_TTL_S, *flat_claim(filed)])
 
     @ours
     def failed(self, claim: Claim, reason: str, now: float) -> None:
@@ -128,7 +143,8 @@ class RedisClaims(InRedis):
         self._fail(keys=[self._key(claim.account_id)], args=[claim.owner, reason, repr(now), CLAIM_TTL_S])
 
 
-def _claim(account_id: str, fields: dict[str, str]) -> Claim:
+def claim_of(account_id: str, fields: dict[str, str]) -> Claim:
+    """Return a claim from the fields of its hash; raises KeyError or ValueError."""
     return Claim(
         account_id=account_id,
         marker=fields["marker"],
@@ -144,7 +160,7 @@ def _claim(account_id: str, fields: dict[str, str]) -> Claim:
     )
 
 
-def _flat(claim: Claim) -> list[str | float]:
+def flat_claim(claim: Claim) -> list[str | float]:
     """Return the fields of the claim's hash, each name with its value after it."""
     fields: dict[str, str | float] = {
         "marker": claim.marker,
@@ -208,7 +224,7 @@ class RedisLocks(InRedis):
         while True:
             try:
                 self._release(keys=[f"mastowatch:lock:{name}"], args=[owner])
-            except RedisConnectionError:
+            except (RedisConnectionError, RedisTimeoutError):
                 if time.monotonic() >= until:
                     raise
             else:
@@ -321,13 +337,18 @@ def _case(raw: Any) -> Case | None:  # noqa: ANN401 -- redis-py gives bytes or s
 class RedisSwitches(InRedis):
     """``mastowatch:switch:<name>``: a hash with ``by`` and ``at`` while it is on, absent while it is off.
 
-    Who turned it off, and when, stands in ``mastowatch:switches``, a field (JSON) a switch.
+    Who turned it off, and when, stands in ``mastowatch:switches``, a field (JSON) a switch. ``confirm`` raises
+    StoreUnavailable where a switch that was just turned might not stay so.
     """
 
     PANIC_KEY = "mastowatch:switch:panic_stop"
     DRY_RUN_KEY = "mastowatch:switch:dry_run"
     _KEYS: Mapping[SwitchName, str] = {"panic_stop": PANIC_KEY, "dry_run": DRY_RUN_KEY}
     _TURNED_OFF = "mastowatch:switches"
+
+    def __init__(self, redis: Redis, *, confirm: Callable[[], None] = _confirmed) -> None:
+        super().__init__(redis)
+        self._confirm = confirm
 
     @ours
     def panic_stop(self) -> bool:
@@ -380,6 +401,7 @@ class RedisSwitches(InRedis):
             else:
                 pipe.hset(self._TURNED_OFF, name, json.dumps([by, now], ensure_ascii=False))
             pipe.execute()
+        self._confirm()
 
 
 def _switch(on: bool, by: Any, at: Any) -> SwitchState:  # noqa: ANN401, FBT001 -- redis-py gives bytes or str

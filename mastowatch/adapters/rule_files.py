@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ SIZE_MAX = 64 * 1024  # bytes; 64 kB of words is more than anybody maintains
 
 # Words and hosts, one a line: ten thousand or so of them.
 LISTS, LIST_SIZE_MAX = "lists", 512 * 1024
+
+_MODE = 0o644  # rules hold no secret, and the service's own user reads them
 
 # By file name; the first line is number 1.
 Lists = dict[str, tuple[str, ...]]
@@ -95,17 +99,62 @@ def read_lists(directory: Path) -> tuple[Lists, list[RuleError]]:
     return lists, errors
 
 
-def _read(path: Path) -> dict[str, Any]:
-    text = read_source(path)
+def sources(directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield each rule file and each list as it is written, by its name below ``directory``; raises RuleError."""
+    for path in sorted(directory.glob("*.toml")):
+        if not path.name.startswith("."):
+            yield path.name, read_source(path)
+    for path in sorted((directory / LISTS).glob("*")):
+        if not path.name.startswith((".", "#")):
+            name = f"{LISTS}/{path.name}"
+            yield name, _decoded(_bytes(path, name, LIST_SIZE_MAX, "split it"), name)
+
+
+def write(directory: Path, name: str, text: str) -> None:
+    """Write a rule file or a list whole, or leave what was there; it belongs to whoever ``directory`` belongs to.
+
+    Raises OSError.
+    """
+    path = directory / name
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o755)
+        _hand_over(path.parent, directory)
+    # Names that begin with a dot are no rules: nobody reads half a file.
+    handle, beside = tempfile.mkstemp(prefix=".", suffix=".import", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).chmod(_MODE)
+        _hand_over(Path(beside), directory)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _hand_over(path: Path, directory: Path) -> None:
+    facts = directory.stat()
+    if (facts.st_uid, facts.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(path, facts.st_uid, facts.st_gid)
+
+
+def parse(name: str, text: str) -> dict[str, Any]:
+    """Return the TOML document of a rule file; raises RuleError."""
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise RuleError(path.name, "", "is nested too deeply", "a rule has tables and lists of texts") from error
+        raise RuleError(name, "", "is nested too deeply", "a rule has tables and lists of texts") from error
     except ValueError as error:
         # TOMLDecodeError is one, whose words name line and column; so is a number of thousands of digits.
         raise RuleError(
-            path.name, "", f"is not TOML: {error}", "patterns stand in single quotes, other texts in double ones"
+            name, "", f"is not TOML: {error}", "patterns stand in single quotes, other texts in double ones"
         ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return parse(path.name, read_source(path))
 
 
 def _decoded(raw: bytes, name: str) -> str:

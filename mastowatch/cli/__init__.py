@@ -20,6 +20,7 @@ from mastowatch.cli.jobs_parser import add_jobs
 from mastowatch.cli.parsing import Parser as _Parser
 from mastowatch.cli.parsing import add as _add
 from mastowatch.cli.parsing import later
+from mastowatch.cli.setup.parser import add_setup
 from mastowatch.errors import MastoWatchError
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "serve the pages with queues, jobs, workers and cases"
     _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
+    add_setup(commands, config)
+    _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
     _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
     _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])
 
@@ -108,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "on: nothing is filed from now on; off: as DRY_RUN in the settings says; status: which it is"
     one.add_argument("action", choices=("on", "off", "status"), help=about)
     one.set_defaults(run=later("dry_run"))
+    _add_pause(commands, config)
     add_cases(commands, config)
     add_jobs(_add(commands, "jobs", "see and control the jobs, queues and workers", []), config)
 
@@ -115,13 +119,62 @@ def _parser() -> argparse.ArgumentParser:
     about = "say who may sign in to the dashboard"
     _add_sign_in(_add(commands, "sign-in", about, []), [config])
 
+    _add_export(commands, config)
     one = _add(commands, "forget", "delete MastoWatch's keys in Redis, and no others", [config])
     about = "delete without asking; otherwise it shows what it would delete, and asks"
     one.add_argument("--yes", action="store_true", help=about)
     about = "delete even while processes of MastoWatch run, or where a newer version has changed the keys"
     one.add_argument("--force", action="store_true", help=about)
+    about = "erase what is known of the account with this id, and nothing else; processes may run"
+    one.add_argument("--account", metavar="ID", help=about)
     one.set_defaults(run=_forget)
     return parser
+
+
+def _add_pause(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
+    as_json = _Parser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one = _add(
+        commands, "pause", "have no worker take another job, for maintenance; what runs goes on", [config, as_json]
+    )
+    one.add_argument("--wait", action="store_true", help="end when nothing runs any more, and say what it waits for")
+    about = "why, in a line; the dashboard shows it"
+    one.add_argument("--reason", default="", metavar="TEXT", help=about)
+    one.add_argument("--status", action="store_true", help="tell how it stands, and what runs; change nothing")
+    one.set_defaults(run=later("pause"))
+    one = _add(commands, "resume", "let workers take jobs again after a pause", [config, as_json])
+    one.set_defaults(run=later("pause", "resume"))
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser], config: _Parser) -> None:
+    one = _add(commands, "export", "write rules, cases and audit to a file, a JSON record a line", [config])
+    about = "what to write; all if not given"
+    one.add_argument("what", nargs="?", default="all", choices=("rules", "cases", "audit", "all"), help=about)
+    about = "cases and audit from then on, like 7d (ago) or 2026-03-01; rules are written whole"
+    one.add_argument("--since", metavar="TIME", help=about)
+    about = "file to write, which its owner alone may read; -, or not given: standard output"
+    one.add_argument("-o", "--output", type=Path, default=Path("-"), metavar="FILE", help=about)
+    one.set_defaults(run=later("export"))
+    one = _add(commands, "import", "merge a file of `mastowatch export` into what is here", [config])
+    one.add_argument("file", type=Path, metavar="FILE", help="the file")
+    one.add_argument("--overwrite", action="store_true", help="replace rule files that differ from those in the file")
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    either = one.add_mutually_exclusive_group()
+    either.add_argument(
+        "--dry-run", action="store_true", help="check the file, tell what would be done, change nothing"
+    )
+    either.add_argument("--yes", action="store_true", help="do it without asking")
+    one.set_defaults(run=later("export", "import_file"))
+
+
+def _add_doctor(one: argparse.ArgumentParser) -> None:
+    from mastowatch.jobs.checks.finding import NAMES
+
+    about = "this check alone (may be given again); all of them, if not given"
+    one.add_argument("--check", action="append", choices=NAMES, metavar="NAME", help=about)
+    one.add_argument("--json", action="store_true", help="print JSON, for other programs")
+    one.add_argument("--quiet", action="store_true", help="say only what is not ok")
+    one.set_defaults(run=_doctor)
 
 
 def _add_config(group: argparse.ArgumentParser, parents: list[_Parser]) -> None:
@@ -307,6 +360,12 @@ def _migrate_celery(sources: Sources, arguments: argparse.Namespace) -> int:
     from mastowatch.cli import migrate_celery
 
     return migrate_celery.run(_load(sources), arguments)
+
+
+def _doctor(sources: Sources, arguments: argparse.Namespace) -> int:
+    from mastowatch.cli import doctor
+
+    return doctor.run(sources, arguments)
 
 
 def _forget(sources: Sources, arguments: argparse.Namespace) -> int:

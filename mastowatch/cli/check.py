@@ -10,7 +10,7 @@ from mastowatch import journal
 from mastowatch.config import Loaded, Sources
 from mastowatch.config.loading import CREDENTIALS, SECRETS, examine
 from mastowatch.errors import ConfigError, MastoWatchError, RuleErrors
-from mastowatch.jobs.context import alerts, check_instance, load_rules
+from mastowatch.jobs.context import alerts, check_ca_file, check_instance, load_rules
 
 EXIT_FAULTY = 2
 
@@ -23,6 +23,7 @@ def run(sources: Sources, arguments: argparse.Namespace, complain: Callable[[str
     if loaded is not None:
         rules, faults = _rules(loaded)
         faults += _of(lambda: check_instance(loaded.settings))
+        faults += _of(lambda: check_ca_file(loaded.settings))
         for name in SECRETS:
             wrong, hidden = _secret(loaded, name)
             faults += wrong

@@ -11,7 +11,7 @@ from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 
-_AWAY = "while Redis is away nothing is reported"
+_AWAY = "until then nothing is reported"
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
@@ -30,8 +30,10 @@ def _tell(view: View) -> int:
     state = view.switches.state("dry_run")
     if state is not None and state.on:
         print(f"dry run: on since {moment(datetime.fromtimestamp(state.at, UTC))} by {plain(state.by)}")
+        if view.settings.dry_run:
+            print("DRY_RUN is true in the settings as well, so reports are only rehearsed whatever the switch says")
+    elif view.settings.dry_run:
+        print("dry run: on, as DRY_RUN is true in the settings (the switch is off)")
     else:
         print("dry run: off")
-    if view.settings.dry_run:
-        print("DRY_RUN is true in the settings, so reports are only rehearsed whatever the switch says")
     return 0

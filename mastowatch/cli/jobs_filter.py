@@ -22,8 +22,8 @@ def job_filter(arguments: argparse.Namespace, now: float) -> JobFilter:
         error=arguments.error,
         text=arguments.text,
         failure=arguments.failure,
-        since=_moment("--since", arguments.since, now),
-        until=_moment("--until", arguments.until, now),
+        since=moment_of("--since", arguments.since, now),
+        until=moment_of("--until", arguments.until, now),
     )
 
 
@@ -35,7 +35,8 @@ def length(name: str, text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _moment(name: str, text: str | None, now: float) -> float | None:
+def moment_of(name: str, text: str | None, now: float) -> float | None:
+    """Return a moment like 2h (ago) or 2026-03-01T12:00 in epoch seconds; raises BadParameter."""
     if text is None:
         return None
     if _SPAN.fullmatch(text):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from mastowatch.cli.names import BULK, QUEUES, RECURRING, STATUSES, TASKS
+from mastowatch.cli.names import BULK, PURGED, QUEUES, RECURRING, STATUSES, TASKS
 from mastowatch.cli.parsing import Parser, add, later, number, suggest
 
 _Actions = argparse._SubParsersAction  # noqa: SLF001 -- argparse has no public name for it
@@ -60,6 +60,13 @@ def _add_changes(actions: _Actions[Any], seen: Sequence[Parser]) -> None:
     one.add_argument("--all", action="store_true", help="needed where no filter says which jobs are meant")
     _add_asking(one)
     one.set_defaults(run=later("jobs_bulk"))
+    one = add(actions, "purge", "delete the records of jobs that ended long ago; shows how many, and asks", seen)
+    about = "delete those that ended longer ago than that, like 7d or 12h"
+    one.add_argument("--older-than", required=True, metavar="TIME", help=about)
+    about = "these alone; failed are stopped ones, too; if not given, all that ended"
+    one.add_argument("--status", choices=PURGED, help=about)
+    _add_asking(one)
+    one.set_defaults(run=later("jobs_purge"))
     one = add(actions, "trigger", "queue a task now", seen)
     one.add_argument("task", choices=TASKS, metavar="TASK", help=f"one of {', '.join(TASKS)}")
     about = "its arguments, like account_id=109302; several ids with commas between"

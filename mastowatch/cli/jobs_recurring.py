@@ -12,7 +12,7 @@ from mastowatch.cli.tables import ago, print_json, print_table, span, tell
 from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
-from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
+from mastowatch.jobs.recurrence import RecurringRow, recurring_rows, scheduler_alive
 from mastowatch.jobs.refusals import WrongState
 from mastowatch.jobs.scheduler import recurring_jobs
 
@@ -79,6 +79,8 @@ def _list(view: View, arguments: argparse.Namespace) -> int:
         print_json({"jobs": rows, "count": len(rows)})
         return 0
     print_table(_HEADS, [_row(one, view.clock()) for one in rows], right=("every", "took", "skipped"))
+    if not scheduler_alive(view.redis):
+        print("No scheduler leads, so none of them runs; start one: systemctl start mastowatch-scheduler")
     return 0
 
 

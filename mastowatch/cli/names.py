@@ -42,6 +42,7 @@ RECURRING = (
     "send_alerts",
     "undo_expired_actions",
 )
+PURGED = ("failed", "finished", "canceled")
 BULK = ("cancel", "requeue", "delete", "run")
 OUTCOMES = ("watched", "rehearsed", "filed", "exempt", "gone", "refused", "held")
 AUDIT_EVENTS = ("judged", "annotated", "dropped", "rearmed", "enforced", "undone", "action")

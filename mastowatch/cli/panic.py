@@ -9,7 +9,7 @@ from mastowatch.config import Loaded
 from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 
-_AWAY = "while Redis is away nothing runs"
+_AWAY = "until then nothing runs"
 
 
 def run(loaded: Loaded, arguments: argparse.Namespace) -> int:

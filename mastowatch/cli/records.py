@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 from mastowatch.cli.tables import plain
 from mastowatch.config import Loaded
@@ -21,12 +21,13 @@ from mastowatch.jobs.actions import Actions
 from mastowatch.jobs.context import View
 from mastowatch.jobs.refusals import BadParameter, Refusal
 from mastowatch.logs import set_up
+from mastowatch.redis_trouble import AWAY, CLOSED, NOT_ALLOWED, trouble
 
 EXIT_NO, EXIT_USAGE = 1, 2
 NAME_MAX = 64
 
 
-def answer(loaded: Loaded, look: Callable[[View], int], *, away: str = "try again when it answers") -> int:
+def answer(loaded: Loaded, look: Callable[[View], int], *, away: str = "try again then") -> int:
     """Return the exit status of ``look``, which is given the records; 1 with Redis away, which ``away`` explains."""
     # What is done is printed for a person, and stands in the audit; events are for the journal.
     set_up("error")
@@ -99,8 +100,10 @@ def wanted(arguments: argparse.Namespace, question: str) -> bool:
 
 
 def _why_away(error: Exception, away: str) -> str:
-    cause = error if isinstance(error, RedisError) else error.__cause__
-    if isinstance(cause, (AuthenticationError, NoPermissionError)):
+    found = trouble(error)
+    if found in (CLOSED, NOT_ALLOWED):
         return "Redis asks for a password, or for another; run this command with sudo"
+    if found is not AWAY:
+        return f"{found.says}; {away}. See more: {found.mend}"
     told = str(error) if isinstance(error, StoreUnavailable) else f"Redis: {type(error).__name__}: {error}"
     return f"{told}; {away}"

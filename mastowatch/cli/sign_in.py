@@ -13,6 +13,7 @@ from mastowatch.config import Loaded, Sources
 from mastowatch.config.loading import CREDENTIALS, SECRETS, read
 from mastowatch.errors import ConfigError, MastodonError
 from mastowatch.jobs.context import register_sign_in
+from mastowatch.web.dashboard.access import Role
 from mastowatch.web.dashboard.access.address import Address
 from mastowatch.web.dashboard.access.oauth import CALLBACK
 from mastowatch.web.dashboard.access.passwords import LEAST, MOST, NAME, Line, hash_password, parse_lines
@@ -49,17 +50,16 @@ def _password(loaded: Loaded, arguments: argparse.Namespace) -> int:
     if not NAME.fullmatch(arguments.name):
         raise ConfigError(f"command line: {arguments.name!r} is no name; take letters, digits, and _ . - inside")
     path = _path(loaded, PASSWORDS)
-    lines = {line.name: line for line in _lines(path)}
-    line = Line(arguments.name, arguments.role, hash_password(_asked()))
-    _write(path, _text([*(one for one in lines.values() if one.name != line.name), line]))
-    did = "has a new password" if line.name in lines else "may sign in"
-    print(f"{line.name} {did}, as {line.role!r}. Sessions from before are over. {_THEN}")
+    people = read_people(path)
+    _write(path, with_password(people, arguments.name, arguments.role, _asked()))
+    did = "has a new password" if any(one.name == arguments.name for one in people) else "may sign in"
+    print(f"{arguments.name} {did}, as {arguments.role!r}. Sessions from before are over. {_THEN}")
     return 0
 
 
 def _list(loaded: Loaded, arguments: argparse.Namespace) -> int:
     del arguments
-    for line in _lines(_path(loaded, PASSWORDS)):
+    for line in read_people(_path(loaded, PASSWORDS)):
         print(f"{line.name}  {line.role}  by password")
     if _filled(_path(loaded, CLIENT)):
         print(f"Whoever has a role at {loaded.settings.instance_base or 'Mastodon'}, as that says")
@@ -68,7 +68,7 @@ def _list(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def _remove(loaded: Loaded, arguments: argparse.Namespace) -> int:
     path = _path(loaded, PASSWORDS)
-    lines = _lines(path)
+    lines = read_people(path)
     left = [line for line in lines if line.name != arguments.name]
     if len(left) == len(lines):
         print(f"mastowatch: {path}: there is no {arguments.name!r}", file=sys.stderr)
@@ -105,7 +105,13 @@ def _filled(path: Path) -> bool:
         raise ConfigError(f"{path}: can't be read ({error.strerror}); run this as root") from error
 
 
-def _lines(path: Path) -> list[Line]:
+def with_password(people: list[Line], name: str, role: Role, password: str) -> str:
+    """Return the text of the file with another password for ``name``, whether they are there already or not."""
+    return _text([*(one for one in people if one.name != name), Line(name, role, hash_password(password))])
+
+
+def read_people(path: Path) -> list[Line]:
+    """Return who may sign in by a password; raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

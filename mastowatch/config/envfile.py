@@ -7,6 +7,7 @@ begins a comment only at the start of a line, and a value may be quoted or go on
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from mastowatch.errors import ConfigError
 
@@ -25,31 +26,44 @@ def read(path: Path) -> dict[str, str]:
 def parse(text: str, name: str) -> dict[str, str]:
     """Return the assignments of ``text``, later ones winning, as systemd does."""
     found: dict[str, str] = {}
-    for number, line in _logical_lines(text):
-        key, equals, value = line.partition("=")
-        key = key.strip()
-        if not equals or not key.replace("_", "a").isalnum() or key[0].isdigit():
-            raise ConfigError(f"{name}: line {number} is not KEY=value; begin a comment with #")
-        found[key] = _unquote(value.strip())
+    for one in assignments(text):
+        if not one.equals or not one.key.replace("_", "a").isalnum() or one.key[0].isdigit():
+            raise ConfigError(f"{name}: line {one.first} is not KEY=value; begin a comment with #")
+        found[one.key] = _unquote(one.value)
     return found
 
 
-def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Join lines that end in a backslash; drop empty ones and comments."""
-    lines: list[tuple[int, str]] = []
-    carried, first = "", 0
-    for number, raw in enumerate(text.splitlines(), start=1):
+class Assignment(NamedTuple):
+    """What stands in lines ``first`` to ``last`` (from 1 on), split at ``equals``, which is empty if it is none."""
+
+    first: int
+    last: int
+    key: str
+    equals: str
+    value: str
+
+
+def assignments(text: str) -> list[Assignment]:
+    """Join lines that end in a backslash; leave out empty ones and comments. The values are still in their quotes."""
+    found: list[Assignment] = []
+    carried, first, last = "", 0, 0
+    for last, raw in enumerate(text.splitlines(), start=1):
         if not carried and (not raw.strip() or raw.lstrip()[0] in "#;"):
             continue
-        first = first if carried else number
+        first = first if carried else last
         if raw.endswith("\\"):
             carried += raw[:-1]
             continue
-        lines.append((first, carried + raw))
+        found.append(_assignment(first, last, carried + raw))
         carried = ""
     if carried:
-        lines.append((first, carried))
-    return lines
+        found.append(_assignment(first, last, carried))
+    return found
+
+
+def _assignment(first: int, last: int, line: str) -> Assignment:
+    key, equals, value = line.partition("=")
+    return Assignment(first, last, key.strip(), equals, value.strip())
 
 
 def _unquote(value: str) -> str:

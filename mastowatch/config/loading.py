@@ -32,6 +32,7 @@ SECRETS = {
     "dashboard_passwords": "dashboard_passwords_file",
     "oauth_client": "oauth_client_file",
     "redis_password": "redis_password_file",
+    "redis_sentinel_password": "redis_sentinel_password_file",
     "session_key": "session_key_file",
     "webhook_secret": "webhook_secret_file",
 }
@@ -144,12 +145,12 @@ def examine(sources: Sources) -> tuple[Loaded | None, list[str]]:
 def masked(loaded: Loaded) -> dict[str, str]:
     """Return every value as text by NAME, with a password inside REDIS_URL replaced by ****."""
     shown = loaded.settings.as_text()
-    shown["REDIS_URL"] = _without_password(shown["REDIS_URL"])
+    shown["REDIS_URL"] = without_password(shown["REDIS_URL"])
     return shown
 
 
-def _without_password(url: str) -> str:
-    """Replace all between the user's name and the last @: a password may hold any character, rightly or not."""
+def without_password(url: str) -> str:
+    """Return the address with **** for its password, which may hold any character up to the last @, rightly or not."""
     return re.sub(r"(?s)(://[^:@/]*):.*@", r"\1:****@", url)
 
 
@@ -193,6 +194,12 @@ def _validate(values: Mapping[str, str], origins: Mapping[str, str]) -> tuple[Se
     if settings.watch_threshold > settings.report_threshold:
         shown = str(settings.watch_threshold)
         return None, [_complaint("WATCH_THRESHOLD", shown, origins, "at most REPORT_THRESHOLD")]
+    if settings.redis_sentinels and settings.redis_url.startswith("unix:"):
+        allowed_now = "redis:// or rediss:// where REDIS_SENTINELS is set"
+        return None, [_complaint("REDIS_URL", settings.redis_url, origins, allowed_now)]
+    if settings.redis_ca_file and not settings.redis_url.startswith("rediss:"):
+        shown = str(settings.redis_ca_file)
+        return None, [_complaint("REDIS_CA_FILE", shown, origins, "nothing, unless REDIS_URL begins with rediss://")]
     return settings, []
 
 

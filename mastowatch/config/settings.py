@@ -66,6 +66,17 @@ def _redis_url(value: object) -> str:
     return url
 
 
+def _sentinels(value: object) -> tuple[Bind, ...]:
+    return tuple(_sentinel(one) for one in (_words(value) if isinstance(value, str) else value))  # type: ignore[attr-defined]
+
+
+def _sentinel(value: object) -> Bind:
+    found = _bind(value)
+    if not found.port:
+        raise ValueError
+    return found
+
+
 def _instance(value: object) -> str:
     url = str(value).rstrip("/")
     if not url:
@@ -129,13 +140,14 @@ def _shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, (tuple, frozenset, list)) and not isinstance(value, Bind):
-        return ",".join(sorted(value) if isinstance(value, frozenset) else value)
+        return ",".join(sorted(value) if isinstance(value, frozenset) else map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _AS_TEXT = PlainSerializer(_shown, return_type=str)
 BindSetting = Annotated[Bind, BeforeValidator(_bind), _AS_TEXT]
 QueuesSetting = Annotated[tuple[str, ...], BeforeValidator(_queues), _AS_TEXT]
+SentinelsSetting = Annotated[tuple[Bind, ...], BeforeValidator(_sentinels), _AS_TEXT]
 AccountsSetting = Annotated[frozenset[str], BeforeValidator(_accounts), _AS_TEXT]
 DomainsSetting = Annotated[frozenset[str], BeforeValidator(_domains), _AS_TEXT]
 PathSetting = Annotated[Path | None, BeforeValidator(_path_or_none), _AS_TEXT]
@@ -172,6 +184,34 @@ class Settings(BaseModel):
         None,
         "an absolute path",
         "File with Redis' password, where it has one (or the credential redis_password).",
+    )
+    redis_ca_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the certificate of the authority that signed Redis' own, for rediss://; empty: the system's.",
+    )
+    redis_sentinels: SentinelsSetting = _setting(
+        (),
+        "host:port of each, with commas between",
+        "Redis Sentinels, all of them. They say where Redis is; of REDIS_URL host and port are not used then.",
+    )
+    redis_sentinel_master: str = _setting(
+        "mymaster",
+        "a name of letters, digits, dots, hyphens and underscores",
+        "What the sentinels call the Redis that they watch.",
+        pattern=r"^[A-Za-z0-9._-]+$",
+    )
+    redis_sentinel_password_file: PathSetting = _setting(
+        None,
+        "an absolute path",
+        "File with the sentinels' password, where they have one (or the credential redis_sentinel_password).",
+    )
+    redis_wait_replicas: int = _setting(
+        0,
+        "a whole number, 0 to 9",
+        "So many replicas must have a webhook's job, a switch and the claim of a report before it goes on; 0: none.",
+        ge=0,
+        le=9,
     )
     dry_run: bool = _setting(
         True,

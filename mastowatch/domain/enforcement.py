@@ -45,6 +45,12 @@ def wanted(verdict: Verdict, rules: Iterable[Rule]) -> Wanted | None:
     return max(asked, key=lambda one: (_MILDEST_FIRST.index(one.measure), one.expires, one.rule_id), default=None)
 
 
+def announced(comment: str) -> Measure | None:
+    """Return the measure that a report of ours says is taken beside it; None for none."""
+    said = (measure for measure in _MILDEST_FIRST if f"\n{_TOLD[measure]} by MastoWatch for " in comment)
+    return next(said, None)
+
+
 def in_force(account: Account) -> frozenset[str]:
     """Return the measures in force on the account, and "disable", which is a person's alone."""
     states = {

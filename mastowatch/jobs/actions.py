@@ -5,15 +5,16 @@ The API, the dashboard and the command line are skins over this; whether somebod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mastowatch.domain.wording import count
-from mastowatch.jobs import bulk, control, queue_control, trail
+from mastowatch.jobs import bulk, control, maintenance, purging, queue_control, trail
 from mastowatch.jobs.arming import Armed, arm
 from mastowatch.jobs.bulk import BulkAction, BulkResult
-from mastowatch.jobs.context import View
+from mastowatch.jobs.context import View, erasure
 from mastowatch.jobs.control import Canceled
 from mastowatch.jobs.listing import JobFilter
+from mastowatch.jobs.purging import Purge, Purged
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.refusals import BadParameter, Unknown, WrongState
 from mastowatch.jobs.scheduler import get_scheduler, recurring_jobs
@@ -101,6 +102,34 @@ class Actions:
         if queue_control.resume(self._redis, queue):
             self._note("resumed", f"queue {queue}")
 
+    def pause_all(self, reason: str = "") -> int:
+        """Have no worker take any job, for maintenance; return how many queues were not paused before."""
+        paused = maintenance.pause(self._redis, self._by, self._now(), reason)
+        if paused:
+            self._note("paused", f"all queues, for maintenance{f': {reason}' if reason else ''}")
+        return paused
+
+    def resume_all(self) -> tuple[str, ...]:
+        """Resume the queues that ``pause_all`` has paused, and return them; others stay paused."""
+        resumed = maintenance.resume(self._redis)
+        if resumed:
+            self._note("resumed", f"the queues paused for maintenance: {', '.join(resumed)}")
+        return resumed
+
+    def purge(self, where: Purge, told: Callable[[Purged], None] = purging.untold) -> Purged:
+        """Delete the records of jobs that ended long ago; ``told`` hears of it now and then.
+
+        However it ends, the audit says how many went.
+        """
+        gone = purging.Purged()
+        try:
+            for gone in purging.purge(self._redis, where, self._now()):
+                told(gone)
+        finally:
+            if gone.deleted:
+                self._note("purged", f"{count(gone.total, 'job')} {where.told}")
+        return gone
+
     def empty_failed(self, queue: str | None, *, dry_run: bool = False) -> BulkResult:
         """Delete the failed and stopped jobs of a queue, or of all with None; with ``dry_run`` only count them."""
         done = bulk.empty_failed(self._redis, queue, self._view.clock, dry_run=dry_run)
@@ -159,6 +188,11 @@ class Actions:
         """Have reports only rehearsed, or filed again unless the settings say otherwise."""
         self._view.switches.set_dry_run(on=on, by=self._by, now=self._now())
         self._note("turned on" if on else "turned off", "dry run")
+
+    def erase_account(self, account_id: str) -> None:
+        """Erase what is known of an account. The line in the audit does not say of which."""
+        erasure(self._redis).erase(account_id)
+        self._note("erased", "what was known of an account")
 
     def arm(self, rule_id: str) -> Armed:
         """Let a rule that was dropped count again, or with "all" every one, and end the pause of all reporting."""

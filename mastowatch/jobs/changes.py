@@ -186,6 +186,11 @@ return {looked, gone}
 )
 
 
+def delete_script(rest: str) -> str:
+    """Return a script that may call ``known(id, fields...)`` and ``delete(id)``, with ARGV beginning as above."""
+    return _HEAD + _DELETE + rest
+
+
 def change(redis: Redis, action: Action, job_ids: Sequence[str], now: float, *, keep_s: int = 0) -> list[str]:
     """Do it to each job and return what came of each: "done", or what kept it from being done.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,10 +27,14 @@ from redis.retry import Retry
 
 from mastowatch.adapters import (
     memory_campaigns,
+    redis_audit_merging,
     redis_campaigns,
+    redis_erasure,
     redis_forget,
     redis_handed_on,
     redis_layout,
+    redis_portable,
+    redis_sentinel,
     redis_store,
     rule_files,
 )
@@ -43,6 +48,7 @@ from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.adapters.redis_sessions import RedisEndedSessions
 from mastowatch.adapters.redis_stream_notes import RedisStreamNotes
 from mastowatch.adapters.redis_watching import RedisWatching
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config import Loaded, Settings
 from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import ConfigError, RehearsalBegun, RuleError, Stopped, StoreUnavailable
@@ -50,8 +56,10 @@ from mastowatch.jobs.queues import Jobs
 from mastowatch.logs import event
 from mastowatch.ports import store
 from mastowatch.ports.alerts import Alerts
+from mastowatch.ports.host import Host, LayoutFacts
 from mastowatch.ports.mastodon import Mastodon, Purpose
-from mastowatch.ports.sign_in import EndedSessions, SignInServer
+from mastowatch.ports.probe import Certificate, Probe
+from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
@@ -195,6 +203,8 @@ def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
 
     Time-outs are short, so that a dead Redis shows in seconds, and one quick retry rides out a restart. Each connection
     looks first whether the keys have the layout that this version knows; if not, it is closed: Redis counts as away.
+    Where the settings name sentinels, each connection goes to the primary that they name then.
+    Raises ConfigError for a secret or a certificate that can't be read.
     ``waits=False``: for a process with a watchdog to feed or people who wait for a page; a Redis that stands still is
     given up after 3 s.
     """
@@ -208,13 +218,39 @@ def connect(loaded: Loaded, *, waits: bool = True) -> Redis:
     if not waits:
         # A connection that has broken is made anew once; an answer that did not come is not waited for again.
         options |= {"socket_timeout": 3, "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))}
+    settings = loaded.settings
     password = loaded.secret("redis_password")
     if password:
         options["password"] = password
-    if _database(loaded.settings.redis_url) == 0:
+    if settings.redis_ca_file:
+        check_ca_file(settings)
+        options["ssl_ca_certs"] = str(settings.redis_ca_file)
+    if _database(settings.redis_url) == 0:
         event(log, logging.WARNING, "redis_database_shared", hint="database 0 is Mastodon's own; use another")
-    client: Redis = Redis.from_url(loaded.settings.redis_url, **options)
+    if settings.redis_sentinels:
+        # A server that has lost its part may keep its clients waiting: the sooner they ask for its successor.
+        options["socket_timeout"] = min(options["socket_timeout"], 5)
+        name, sentinel_password = settings.redis_sentinel_master, loaded.secret("redis_sentinel_password")
+        return redis_sentinel.connect(settings.redis_url, settings.redis_sentinels, name, sentinel_password, **options)
+    client: Redis = Redis.from_url(settings.redis_url, **options)
     return client
+
+
+def confirm_replicated(redis: Redis, settings: Settings) -> Callable[[], None]:
+    """Return what raises StoreUnavailable unless REDIS_WAIT_REPLICAS have all that was written until it is called."""
+    return redis_sentinel.Confirming(redis, replicas=settings.redis_wait_replicas).replicated
+
+
+def check_ca_file(settings: Settings) -> None:
+    """Raise ConfigError for a REDIS_CA_FILE that can't be used: Redis would be told to be away for ever."""
+    if settings.redis_ca_file is None:
+        return
+    try:
+        ssl.create_default_context(cafile=settings.redis_ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} holds no certificate") from error
+    except OSError as error:
+        raise ConfigError(f"REDIS_CA_FILE: {settings.redis_ca_file} can't be read: {error.strerror}") from error
 
 
 def layout(redis: Redis, kind: str, *, alive: Callable[[], None] = lambda: None) -> redis_layout.Layout:
@@ -260,6 +296,11 @@ def forgetting(redis: Redis) -> Iterator[redis_forget.Forgetting]:
         ours.close()
 
 
+def erasure(redis: Redis) -> redis_erasure.Erasure:
+    """Return what erases all that is known of an account."""
+    return redis_erasure.Erasure(redis)
+
+
 def _database(url: str) -> int:
     parts = urlsplit(url)
     text = parts.path.strip("/") if parts.scheme != "unix" else parts.query.partition("db=")[2]
@@ -291,6 +332,41 @@ def read_rule_source(path: Path) -> str:
     return rule_files.read_source(path)
 
 
+def rule_sources(directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield each rule file and list as it is written, by its name below ``directory``; raises RuleError."""
+    return rule_files.sources(directory)
+
+
+def parse_rule(name: str, text: str) -> dict[str, Any]:
+    """Return the TOML document of a rule file; raises RuleError."""
+    return rule_files.parse(name, text)
+
+
+def write_rule_source(directory: Path, name: str, text: str) -> None:
+    """Write a rule file or a list whole, or not at all; raises OSError."""
+    rule_files.write(directory, name, text)
+
+
+def portable(redis: Redis) -> redis_portable.RedisPortable:
+    """Return what reads records for an export, and merges those of an import."""
+    return redis_portable.RedisPortable(redis)
+
+
+def audit_merging(redis: Redis) -> redis_audit_merging.RedisAuditMerging:
+    """Return what reads the audit for an export, and merges that of an import."""
+    return redis_audit_merging.RedisAuditMerging(redis)
+
+
+def locks(redis: Redis) -> store.Locks:
+    """Return the locks, for whoever is no process of MastoWatch."""
+    return redis_store.RedisLocks(redis)
+
+
+def known_layout() -> int:
+    """Return the layout of the keys that this version reads and writes."""
+    return redis_layout.LAYOUT
+
+
 def fresh_campaigns() -> store.Campaigns:
     """Return a store of campaigns that knows of nothing yet, in memory, for a rehearsal."""
     return memory_campaigns.MemoryCampaigns()
@@ -316,12 +392,13 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
     """
     settings = loaded.settings
     check_instance(settings)
+    confirming = redis_sentinel.Confirming(redis, replicas=settings.redis_wait_replicas)
     return Context(
         settings=settings,
         rules=rules if rules is not None else load_rules(settings.rules_dir),
         mastodon=_mastodon(loaded, redis),
         jobs=Jobs(redis, settings),
-        claims=redis_store.RedisClaims(redis),
+        claims=redis_store.RedisClaims(redis, confirm=confirming.agreed),
         cursors=redis_store.RedisCursors(redis),
         locks=redis_store.RedisLocks(redis),
         judged=redis_store.RedisJudged(redis),
@@ -330,7 +407,7 @@ def build(loaded: Loaded, redis: Redis, rules: RuleSet | None = None) -> Context
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),
-        actions=RedisAccountActions(redis),
+        actions=RedisAccountActions(redis, confirm=confirming.agreed),
         audit=RedisAudit(redis),
         tally=redis_store.RedisTally(redis),
         history=redis_store.RedisHistory(redis),
@@ -416,6 +493,52 @@ def register_sign_in(settings: Settings, answer_to: str) -> tuple[str, str, str]
     )
 
 
+def register_application(base_url: str, scopes: Sequence[str], settings: Settings) -> Application:
+    """Register MastoWatch itself with a Mastodon server, for exactly these scopes. Raises MastodonError."""
+    from mastowatch.adapters import mastodon_application
+
+    timeout_s = min(SIGN_IN_TIMEOUT_S, settings.request_timeout)
+    return mastodon_application.register(base_url, scopes, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def probe(base_url: str, settings: Settings, patience_s: float) -> Probe:
+    """Return what asks a Mastodon server harmless things, and waits ``patience_s`` at most; makes no request."""
+    from mastowatch.adapters.mastodon_probe import MastodonProbe
+
+    timeout_s = min(patience_s, settings.request_timeout)
+    return MastodonProbe(base_url, user_agent=settings.user_agent, timeout_s=timeout_s)
+
+
+def certificate(url: str, patience_s: float) -> Certificate:
+    """Return what the server at an https:// address shows of itself."""
+    from mastowatch.adapters import mastodon_probe
+
+    return mastodon_probe.certificate(url, timeout_s=patience_s)
+
+
+def host() -> Host:
+    """Return what asks this machine how it is."""
+    from mastowatch.adapters import host_state
+
+    return host_state
+
+
+def unchecked(redis: Redis) -> Redis:
+    """Return a client that connects whatever the layout of the keys, and gives up after some seconds."""
+    return redis_layout.unchecked(redis)
+
+
+def database_of(url: str) -> int:
+    """Return the number of the database that a REDIS_URL names."""
+    return _database(url)
+
+
+def layout_facts(redis: Redis) -> LayoutFacts:
+    """Return the layout of the keys, what is in the way of a migration, and who runs. Raises StoreUnavailable."""
+    raw, unfinished, announced = redis_layout.marks(redis)
+    return LayoutFacts(raw, redis_layout.LAYOUT, unfinished, announced, tuple(redis_layout.running(redis)))
+
+
 @dataclass(frozen=True)
 class View:
     """What the API and the dashboard see: records only, no rules and no way to Mastodon."""
@@ -436,6 +559,7 @@ class View:
     campaigns: store.Campaigns
     budget: Budget
     watching: store.Watching
+    webhook_notes: store.WebhookNotes
     ended_sessions: EndedSessions
     settings: Settings
     clock: Callable[[], float] = time.time
@@ -448,7 +572,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         redis=redis,
         jobs=Jobs(redis, loaded.settings),
         cases=redis_store.RedisCases(redis),
-        switches=redis_store.RedisSwitches(redis),
+        switches=redis_store.RedisSwitches(redis, confirm=confirm_replicated(redis, loaded.settings)),
         rule_switches=RedisRuleSwitches(redis),
         quotas=RedisQuotas(redis),
         held=RedisHeld(redis),
@@ -461,6 +585,7 @@ def view(loaded: Loaded, redis: Redis) -> View:
         campaigns=redis_campaigns.RedisCampaigns(redis),
         budget=budget,
         watching=RedisWatching(redis, budget),
+        webhook_notes=RedisWebhookNotes(redis),
         ended_sessions=RedisEndedSessions(redis),
         settings=loaded.settings,
     )

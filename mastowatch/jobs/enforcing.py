@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from mastowatch import metrics
 from mastowatch.domain import enforcement
+from mastowatch.domain.limits import EXPIRES_MAX
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.verdict import Verdict
 from mastowatch.errors import (
@@ -57,6 +58,9 @@ def enforce(context: Context, judgement: Judgement, done: Filing) -> None:
         return
     context.ensure_filing()
     standing = context.actions.get(judgement.account.id)
+    if done.announced and (standing is None or (standing.ended and standing.report_id != done.report_id)):
+        _remember(context, judgement, done)
+        return
     if standing is None or standing.ended:
         # One that ended for the same report stays what it is.
         standing = _plan(context, judgement, done)
@@ -139,6 +143,31 @@ def _plan(context: Context, judgement: Judgement, done: Filing) -> AccountAction
         others=tuple(sorted(enforcement.in_force(account))),
     )
     return context.actions.plan(planned)
+
+
+def _remember(context: Context, judgement: Judgement, done: Filing) -> None:
+    """Record a measure that Redis has forgotten, by the report that announced it: it is not taken a second time.
+
+    In force, it is ours, as moderators who decide resolve the report: it is undone in its time. If it is not, it was
+    lifted, or has expired.
+    """
+    account, now, wanted = judgement.account, context.clock(), _wanted(context, judgement.verdict)
+    claim = context.claims.get(account.id)
+    expires = wanted.expires if wanted and wanted.measure == done.announced else EXPIRES_MAX
+    stands = done.announced in enforcement.in_force(account)
+    action = AccountAction(
+        account_id=account.id,
+        measure=done.announced,  # type: ignore[arg-type]  # ``announced`` returns nothing else
+        rule_id=wanted.rule_id if wanted else next(iter(done.rules), "unknown"),
+        report_id=done.report_id,
+        state="done" if stands else "left",
+        changed_at=now,
+        expires_at=(claim.reported_at if claim else now) + expires.total_seconds(),
+        why="" if stands else "Redis has forgotten it, and it is no longer in force",
+    )
+    context.actions.plan(action)
+    why = f"report {done.report_id} says so; Redis had forgotten it"
+    _audit(context, action, "enforced", action.measure if stands else "left", why)
 
 
 def _go_on(context: Context, action: AccountAction) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mastowatch import metrics
-from mastowatch.domain import standing
+from mastowatch.domain import enforcement, standing
 from mastowatch.domain.comment import render
 from mastowatch.domain.policy import Decision
 from mastowatch.domain.standing import NOTHING, News
@@ -57,7 +57,8 @@ class Judgement:
 class Filing:
     """What came of it. ``report_id`` is the account's latest report, ``rules`` are in it, ``news`` came after it.
 
-    ``why`` is "" where the decision says it all.
+    ``why`` is "" where the decision says it all. ``announced``: the report was found at Mastodon, nobody here knew of
+    it, and it says that this measure was taken; what became of that is forgotten.
     """
 
     outcome: CaseOutcome
@@ -68,6 +69,7 @@ class Filing:
     news: News = NOTHING
     resolved: bool = False
     why: str = ""
+    announced: str = ""
 
 
 def no_limit(marker: str) -> None:
@@ -84,6 +86,7 @@ class _Work:
     claim: Claim
     reports: tuple[FiledReport, ...]
     doubtful_until: float
+    steady_since: float
 
 
 def file(context: Context, judgement: Judgement, *, permit: Callable[[str], None] = no_limit) -> Filing:
@@ -112,7 +115,8 @@ def _look_up(context: Context, judgement: Judgement, permit: Callable[[str], Non
     steady_since = context.claims.steady_since(now)
     reports = standing.ours(context.mastodon("report").own_reports(judgement.account.id))
     settled_at = steady_since + context.settings.request_timeout + SETTLE_S
-    return _Work(context, judgement, permit, claim, reports, settled_at if now < settled_at else 0.0)
+    doubtful_until = settled_at if now < settled_at else 0.0
+    return _Work(context, judgement, permit, claim, reports, doubtful_until, steady_since)
 
 
 def _settle(work: _Work) -> None:
@@ -160,7 +164,8 @@ def _is_about(claim: Claim, report: FiledReport) -> bool:
 
 def _added(claim: Claim, news: News) -> Filing:
     why = f"report {claim.report_id} is open; added to its case: {news}" if news else ""
-    return Filing("filed", claim.report_id, claim.marker, claim.generation, claim.rules, news, why=why)
+    told = claim.reason if claim.state == "filed" else ""
+    return Filing("filed", claim.report_id, claim.marker, claim.generation, claim.rules, news, why=why, announced=told)
 
 
 def _adopt(work: _Work, report: FiledReport) -> Claim:
@@ -176,7 +181,7 @@ def _adopt(work: _Work, report: FiledReport) -> Claim:
         changed_at=now,
         marker=standing.marker_in(report.comment),
         report_id=report.id,
-        reason="",
+        reason=(enforcement.announced(report.comment) or "") if _is_forgotten(work, report) else "",
         generation=max(len(work.reports), claim.generation),
         rules=(_is_about(claim, report) and claim.rules) or (told if whole else ()),
         reported_at=report.created_at.timestamp(),
@@ -185,6 +190,13 @@ def _adopt(work: _Work, report: FiledReport) -> Claim:
     context.tally.add(metrics.REPORTS_FOUND)
     event(log, logging.INFO, "report_found", account_id=claim.account_id, report_id=report.id)
     return adopted
+
+
+def _is_forgotten(work: _Work, report: FiledReport) -> bool:
+    """Tell whether a report was filed, and maybe more was done since, that Redis has no memory of."""
+    claim = work.claim
+    ours = claim.state == "sent" and claim.marker == standing.marker_in(report.comment)
+    return not ours or work.steady_since > claim.changed_at
 
 
 def _marker(context: Context, account_id: str, generation: int) -> str:

@@ -10,8 +10,9 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +21,8 @@ from redis.exceptions import RedisError
 
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.queues import WAITING_MAX
-from mastowatch.ports.store import Tally
+from mastowatch.ports.store import Tally, WebhookNotes
+from mastowatch.ports.types import WebhooksSeen
 from mastowatch.reliable.deliveries import Delivery, Outcome, enqueue
 
 # Mastodon repeats what was not answered for two days, but soon after the first try; a day is ample.
@@ -33,15 +35,22 @@ UNWRITTEN_MAX = 5000
 COUNT_EVERY_S = 0.2
 
 _Promise = asyncio.Future[Outcome]
+_NOTHING = WebhooksSeen()
 
 
 class Intake:
-    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken."""
+    """Takes deliveries from one event loop, the server's. A context manager, whose end writes what was taken.
 
-    def __init__(self, redis: Redis, tally: Tally) -> None:
-        self._redis, self._tally = redis, tally
+    ``confirm`` raises StoreUnavailable where what was just written might be lost; the deliveries then come again.
+    """
+
+    def __init__(
+        self, redis: Redis, tally: Tally, notes: WebhookNotes, *, confirm: Callable[[], None] = lambda: None
+    ) -> None:
+        self._redis, self._tally, self._notes, self._confirm = redis, tally, notes, confirm
         self._waiting: deque[tuple[Delivery, _Promise]] = deque()
         self._counts: Counter[str] = Counter()
+        self._seen = _NOTHING
         self._changed = threading.Condition()
         self._ending = False
         self._thread = threading.Thread(target=self._write_all, name="intake", daemon=True)
@@ -71,9 +80,27 @@ class Intake:
     def count(self, *names: str) -> None:
         """Count in the shared tally, soon."""
         with self._changed:
-            if not self._counts:
-                self._changed.notify()
+            self._wake()
             self._counts.update(names)
+
+    def taken(self, event: str, now: float) -> None:
+        """Remember, soon, that an event was taken in at ``now`` (epoch seconds)."""
+        with self._changed:
+            self._wake()
+            self._seen = replace(self._seen, taken_at=now, event=event)
+
+    def refused(self, why: str, now: float) -> None:
+        """Remember, soon, that something was refused at ``now``, and why: words of ours, nothing of what was sent."""
+        with self._changed:
+            self._wake()
+            self._seen = replace(self._seen, refused_at=now, why=why)
+
+    def _wake(self) -> None:
+        if not self._untold():
+            self._changed.notify()
+
+    def _untold(self) -> bool:
+        return bool(self._counts) or self._seen is not _NOTHING
 
     def _write_all(self) -> None:
         counted_at = time.monotonic()
@@ -81,7 +108,7 @@ class Intake:
         while not ended:
             with self._changed:
                 if not self._waiting and not self._ending:
-                    self._changed.wait(COUNT_EVERY_S if self._counts else None)
+                    self._changed.wait(COUNT_EVERY_S if self._untold() else None)
                 batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
                 ended = self._ending and not batch
             if batch:
@@ -96,8 +123,12 @@ class Intake:
             found = enqueue(
                 self._redis, [delivery for delivery, _ in batch], mark_ttl_s=MARK_TTL_S, waiting_max=WAITING_MAX
             )
+            self._confirm()
+        except StoreUnavailable as error:
+            found = error
         except RedisError as error:  # what was sent may have been done; when it comes again, its mark tells
             found = StoreUnavailable(f"Redis: {type(error).__name__}: {error}")
+            found.__cause__ = error  # which tells what is wrong with Redis
         promises = [promise for _, promise in batch]
         # All that wait belong to the server's one loop; it is woken once a batch. At its end it may be gone.
         with suppress(RuntimeError):
@@ -106,13 +137,15 @@ class Intake:
     def _write_counts(self) -> None:
         with self._changed:
             counts, self._counts = self._counts, Counter()
-        if not counts:
-            return
+            seen, self._seen = self._seen, _NOTHING
         try:
-            self._tally.add_all(counts)
+            if counts:
+                self._tally.add_all(counts)
         except StoreUnavailable:
             with self._changed:
                 self._counts.update(counts)
+        with suppress(StoreUnavailable):  # of these the next one is as good
+            self._notes.note(seen)
 
 
 def _keep(promises: Sequence[_Promise], found: Sequence[Outcome] | StoreUnavailable) -> None:

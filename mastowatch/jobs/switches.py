@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mastowatch.jobs.context import View
 from mastowatch.jobs.dropped_api import DroppedRow, dropped_row
+from mastowatch.jobs.maintenance import all_paused
 from mastowatch.jobs.queue_control import paused_queues
 from mastowatch.ports.types import SwitchName
 
@@ -33,6 +34,17 @@ class PausedQueueRow(BaseModel):
     at: datetime
 
 
+class MaintenanceRow(BaseModel):
+    """A pause of all queues at once, by `mastowatch pause`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: datetime
+    reason: str = Field(description='"" where nobody has given one.')
+    queues: list[str] = Field(description="What `mastowatch resume` resumes: not what had been paused before.")
+
+
 class Switchboard(BaseModel):
     """All that holds work back."""
 
@@ -43,6 +55,9 @@ class Switchboard(BaseModel):
     reporting_paused: DroppedRow | None = Field(description="Set while a breaker has paused all reporting.")
     dropped: list[DroppedRow] = Field(description="Rules that breakers have dropped to shadow.")
     paused_queues: list[PausedQueueRow]
+    maintenance: MaintenanceRow | None = Field(
+        default=None, description="Set while all queues are paused for maintenance."
+    )
 
 
 def read_switches(view: View) -> Switchboard:
@@ -58,7 +73,16 @@ def read_switches(view: View) -> Switchboard:
             PausedQueueRow(queue=queue, by=one.by, at=datetime.fromtimestamp(one.at, UTC))
             for queue, one in sorted(paused_queues(view.redis).items())
         ],
+        maintenance=_maintenance(view),
     )
+
+
+def _maintenance(view: View) -> MaintenanceRow | None:
+    pause = all_paused(view.redis)
+    if pause is None:
+        return None
+    at = datetime.fromtimestamp(pause.at, UTC)
+    return MaintenanceRow(by=pause.by, at=at, reason=pause.reason, queues=list(pause.queues))
 
 
 def _row(view: View, name: SwitchName, *, from_settings: bool) -> SwitchRow:

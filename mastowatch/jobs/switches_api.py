@@ -18,6 +18,7 @@ _BOARD: dict[str, Any] = {
     "reporting_paused": None,
     "dropped": [],
     "paused_queues": [{"queue": "low", "by": "alice on the dashboard", "at": "2026-03-01T11:00:00Z"}],
+    "maintenance": None,
 }
 
 

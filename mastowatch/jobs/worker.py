@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from mastowatch.config import Settings
+from mastowatch.errors import MastoWatchError
 from mastowatch.jobs.context import GATES, Context
-from mastowatch.jobs.queues import get_queue
+from mastowatch.jobs.queues import TASKS, get_queue
+from mastowatch.reliable.recovery import is_passing
 from mastowatch.reliable.worker import ReliableWorker, fresh_name
+
+# What a worker calls, by path; tests that want a job to do something else take it away.
+ONLY: Collection[str] | None = frozenset(task.path for task in TASKS.values())
 
 __all__ = ["adjust_worker", "create_worker", "get_queue"]
 
@@ -30,9 +38,20 @@ def create_worker(
         name=fresh_name(instance),
         gates=GATES,
         may_take=_may_take(context.settings),
+        is_interruption=is_of_redis,
         alive=alive or (lambda: None),
+        only=ONLY,
         **_adjustable(context),
     )
+
+
+def is_of_redis(error: BaseException | None) -> bool:
+    """Tell whether a job ended as Redis was away, full or no primary: no fault of the job's, and it passes."""
+    while isinstance(error, MastoWatchError) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, ResponseError):
+        return is_passing(error)
+    return isinstance(error, (RedisConnectionError, RedisTimeoutError))
 
 
 def adjust_worker(worker: ReliableWorker, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""What signing in to the dashboard needs of the world: the Mastodon server, and which sessions have ended."""
+"""What signing in needs of the world: the Mastodon server, and which sessions of the dashboard have ended."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ class SignInServer(Protocol):
         Raises MastodonUnreachable, MastodonRefused (the code is not good), or MastodonAuthError (the application
         is not known to the server any more).
         """
+        ...
+
+
+class Application(Protocol):
+    """MastoWatch as registered with a Mastodon server, for somebody to authorise it as the bot."""
+
+    @property
+    def ask_at(self) -> str:
+        """Return the address to open in a browser where the bot is signed in; it shows a code."""
+        ...
+
+    def token(self, shown: str) -> str:
+        """Trade the code, or the address of the page that shows it, for an access token.
+
+        Raises MastodonUnreachable, or MastodonRefused: the code is not good.
+        """
+        ...
+
+    def give_back(self, token: str) -> None:
+        """Revoke a token that nobody will use; whatever the server says to that."""
         ...
 
 

@@ -31,6 +31,7 @@ from mastowatch.ports.types import (
     StreamNote,
     SwitchName,
     SwitchState,
+    WebhooksSeen,
 )
 
 
@@ -411,6 +412,18 @@ class StreamNotes(Protocol):
 
     def read(self) -> StreamNote | None:
         """Return the last note; None while no process reads the stream."""
+        ...
+
+
+class WebhookNotes(Protocol):
+    """When Mastodon's webhooks were last heard of, from the process that takes them in to all others."""
+
+    def note(self, seen: WebhooksSeen) -> None:
+        """Remember the last one that was taken in, and the last one that was refused; where there is none, keep it."""
+        ...
+
+    def read(self) -> WebhooksSeen:
+        """Return what is known."""
         ...
 
 

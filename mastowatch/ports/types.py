@@ -232,7 +232,8 @@ class Claim:
 
     ``marker`` goes into the comment, so that the report can be found again. ``generation`` counts the reports that
     the account was given, one after another was resolved. ``rules`` are in the report, ``reported_at`` is when it was
-    sent: what is not among the one and newer than the other is new. Times are epoch seconds.
+    sent: what is not among the one and newer than the other is new. ``reason`` tells why it failed; of a report found
+    at Mastodon that nobody here knew of, which measure it announced. Times are epoch seconds.
     """
 
     account_id: str
@@ -442,6 +443,19 @@ class StreamNote:
     covering: bool
     lag_s: float | None = None
     post_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksSeen:
+    """When a webhook was last taken in, of which ``event``; when one was last refused, and ``why``, in words of ours.
+
+    Times are epoch seconds, 0 for never.
+    """
+
+    taken_at: float = 0.0
+    event: str = ""
+    refused_at: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from mastowatch.errors import LayoutUnready, StoreUnavailable
+from mastowatch.errors import StoreUnavailable
 from mastowatch.logs import event
 from mastowatch.processes.notify import clock_time
+from mastowatch.redis_trouble import AWAY, LOADING, trouble
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,14 @@ class Absence:
 
     def begins(self, error: Exception) -> None:
         """Note that Redis did not answer, or not as it should."""
-        # Full memory, a read-only replica, a wrong password: it answers, but refuses. Our own errors keep that as
-        # their cause.
-        refused = isinstance(error, ResponseError) or isinstance(error.__cause__, ResponseError)
-        self._trouble = "refuses commands" if refused else "away"
-        if isinstance(error, LayoutUnready):
-            self._trouble = "keys are not of our layout yet"
-        if self._since is None:
-            self._since = time.time()
-            event(log, logging.ERROR, "redis_away", error=f"{type(error).__name__}: {error}", retry="until it is back")
+        found = trouble(error)
+        before, self._trouble = self._trouble, found.word
+        # Whoever comes back from being away loads its data first; that is no other outage.
+        if self._since is not None and (found.word == before or found in (AWAY, LOADING)):
+            return
+        self._since = self._since or time.time()
+        told = f"{type(error).__name__}: {error}"
+        event(log, logging.ERROR, "redis_away", state=found.word, error=told, hint=found.mend, retry="until it is back")
 
     def ends(self) -> bool:
         """Note that Redis answered; return whether it had been away."""

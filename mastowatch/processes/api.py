@@ -27,7 +27,9 @@ def run(loaded: Loaded) -> None:
     with contextlib.ExitStack() as stack:
         sockets = _sockets(loaded, stack)
         agreement = stack.enter_context(Agreement(redis, "api"))
-        intake = stack.enter_context(Intake(redis, contexts.view(loaded, redis).tally))
+        seen = contexts.view(loaded, redis)
+        confirm = contexts.confirm_replicated(redis, loaded.settings)
+        intake = stack.enter_context(Intake(redis, seen.tally, seen.webhook_notes, confirm=confirm))
 
         def make(found: Loaded) -> ASGIApp:
             key, secret = found.secret("api_key"), found.secret("webhook_secret")

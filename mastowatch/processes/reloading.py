@@ -17,7 +17,15 @@ from mastowatch.logs import event, set_up
 log = logging.getLogger(__name__)
 
 # The connection to Redis is made once.
-OF_REDIS = ("REDIS_URL", "REDIS_PASSWORD_FILE")
+OF_REDIS = (
+    "REDIS_URL",
+    "REDIS_PASSWORD_FILE",
+    "REDIS_CA_FILE",
+    "REDIS_SENTINELS",
+    "REDIS_SENTINEL_MASTER",
+    "REDIS_SENTINEL_PASSWORD_FILE",
+    "REDIS_WAIT_REPLICAS",
+)
 
 
 class Reloader:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from mastowatch.logs import event
+from mastowatch.same_redis import same_pool
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Doorbell:
     """Rings when one of ``keys`` changes. Without a bell (an old Redis) it rings every 0.3 s."""
 
     def __init__(self, redis: Redis, keys: Iterable[str]) -> None:
-        self._pool = redis.connection_pool
+        self._redis = redis
         self._keys = {key.encode() for key in keys}
         self._prefixes = _without_overlap(key.decode() for key in self._keys)
         self._wire: Any = None
@@ -81,11 +82,9 @@ class Doorbell:
 
     def _hung_up(self) -> Any:  # noqa: ANN401 -- redis-py's Connection has no common public type
         # RESP2: with RESP3 the news would be swallowed by redis-py before anybody who waits could see it.
-        # The notes on a cluster's maintenance need RESP3, and belong to the pool that they came from.
-        given = self._pool.connection_kwargs.items()
-        options = {key: value for key, value in given if not key.startswith(("maint_notifications", "orig_"))}
-        options.update(protocol=2, maint_notifications_config=MaintNotificationsConfig(enabled=False))
-        wire = ConnectionPool(connection_class=self._pool.connection_class, **options).get_connection()
+        # The notes on a cluster's maintenance need RESP3.
+        quiet = MaintNotificationsConfig(enabled=False)
+        wire = same_pool(self._redis, protocol=2, maint_notifications_config=quiet).get_connection()
         try:
             _say(wire, "CLIENT", "SETNAME", "mastowatch-doorbell")
             number = _say(wire, "CLIENT", "ID")

@@ -112,6 +112,13 @@ def asked_again(job: Job, retry: Retry, run: Run) -> Ending:
     return _again(job, run, pause, "front" if front else "back", result, keep, fields)
 
 
+def interrupted(job: Job, text: str, run: Run, times: int) -> Ending:
+    """Return the end of a run that ended for no fault of the job's, for the ``times``-th time: it has all its tries."""
+    keep = _keep(job)
+    result = _result(job, Result.Type.RETRIED, run, text=text)
+    return _again(job, run, 0, "back", result, keep, {"interrupted": times})
+
+
 def refused(job: Job, reason: str, run: Run) -> Ending:
     """Return the end of a job whose record can't be read; of ``job`` only its id and origin are known."""
     fields = {"status": FAILED, "ended_at": utcformat(run.ended)}

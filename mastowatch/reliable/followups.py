@@ -37,7 +37,8 @@ def follow_up(worker: ReliableWorker, job_id: str, record: dict[bytes, bytes]) -
         job = worker.job_class(job_id, connection=worker.connection, serializer=worker.serializer)
         job.restore(record)
         job._status = JobStatus(as_text(record.get(b"followup") or record[b"status"]))  # noqa: SLF001 -- a repeated job waits again already
-        if record.get(b"followup_callback") and not tries:
+        # With `only`, a callback or a webhook is by another hand, and the job need not have been read before.
+        if record.get(b"followup_callback") and not tries and worker.only is None:
             _call_back(worker, job)
         _tell_others(worker, job)
     except RedisError:
@@ -65,6 +66,6 @@ def _tell_others(worker: ReliableWorker, job: Job) -> None:
     if job.has_rate_limit:
         # A job that waits at the head of its queue again, or runs again already, keeps its slot.
         RateLimitRegistry.from_job(job).release_stale_and_enqueue(job.id)
-    if job.webhooks and status in (JobStatus.FINISHED, JobStatus.FAILED):
+    if job.webhooks and worker.only is None and status in (JobStatus.FINISHED, JobStatus.FAILED):
         latest = job.latest_result() if status == JobStatus.FAILED else None
         job.send_webhooks(status, exc_string=latest.exc_string if latest else None)

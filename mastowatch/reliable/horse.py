@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ LOOK_S = 1.0  # how often it looks whether it missed the bell
 BUSY_IN_A_ROW = 20  # so many jobs without a pause, and the bell is taken down
 SCRIPT_TRIES = 3  # so often a script may fail before the horse ends over it
 FOLLOW_UP_S = 300
+INTERRUPTED_MAX = 5  # runs of a job that its worker calls interrupted; the next such one fails
 _PR_SET_PDEATHSIG = 1
 
 
@@ -74,6 +75,7 @@ class Horse:
         self._jobs = self._in_a_row = self._asked = self._up = 0
         self._worn = False
         self._execution_id = ""
+        self._interrupted = 0
         self._note(Doing.STARTING)
 
     def run(self) -> NoReturn:
@@ -162,6 +164,8 @@ class Horse:
     def _bear(self, error: RedisError) -> None:
         """Raise what asking again won't mend; a Redis that is away, full or read-only comes back."""
         self._tidying.put_off()
+        # Its server may be gone without a word, or be the primary no longer.
+        self._bell.take_down()
         if self._asked >= SCRIPT_TRIES and (
             not is_passing(error) if isinstance(error, ResponseError) else self._redis_answers_others()
         ):
@@ -218,14 +222,15 @@ class Horse:
             if b"data" not in fields:
                 return "its record is incomplete"
             job.restore(fields)
-            job.func_name  # noqa: B018 -- loads the data, which may be a pickle or damaged
+            self._interrupted = int(fields.get(b"interrupted", 0))
+            foreign = _foreign(job, self.worker.only)  # loads the data, which may be a pickle or damaged
         except RedisError:
             raise
         except DeserializationError:
             return "its data is no JSON (a pickle is never read)"
         except Exception as error:  # noqa: BLE001 -- a record can be damaged in any way, and must end here
             return f"its record can't be read: {type(error).__name__}"
-        return job
+        return foreign or job
 
     def perform(self, job: Job, execution_id: str) -> tuple[Ending, Run]:
         """Run the job and its callback; returns what came of it."""
@@ -266,14 +271,19 @@ class Horse:
             traceback.clear_frames(caught[2])  # what its variables hold is needed to record this
         job._status = JobStatus.FAILED  # noqa: SLF001 -- as above
         job.ended_at = datetime.now(UTC)
-        self._note(Doing.RUNNING, job.id, execution_id, limit_s=job.failure_callback_timeout)
-        try:
-            execute_failure_callback(job, self.worker.death_penalty_class, *caught)
-        except BaseException:  # noqa: BLE001 -- as rq.Worker does: it replaces the job's own error
-            caught = sys.exc_info()
-        self.worker.handle_exception(job, *caught)
+        interrupted = self._interrupted < INTERRUPTED_MAX and self.worker.is_interruption(caught[1])
+        if not interrupted:
+            self._note(Doing.RUNNING, job.id, execution_id, limit_s=job.failure_callback_timeout)
+            try:
+                execute_failure_callback(job, self.worker.death_penalty_class, *caught)
+            except BaseException:  # noqa: BLE001 -- as rq.Worker does: it replaces the job's own error
+                caught = sys.exc_info()
+        self.worker.handle_exception(job, *caught, interrupted=interrupted)
         run = Run(self.worker.name, execution_id, began, job.ended_at)
-        return ending.failed(job, ending.described(*caught), run), run
+        text = ending.described(*caught)
+        if interrupted:
+            return ending.interrupted(job, text, run, self._interrupted + 1), run
+        return ending.failed(job, text, run), run
 
     def record(self, job: Job, end: Ending, run: Run) -> list[Any]:
         """Record the end of the job and take the next; returns scripts.TAKE's answer, or ["end"]."""
@@ -383,6 +393,18 @@ class Horse:
         if log.isEnabledFor(logging.DEBUG):
             took = round(run.seconds, 3)
             event(log, logging.DEBUG, "job_done", queue=job.origin, task=job.func_name, duration_s=took)
+
+
+def _foreign(job: Job, only: Collection[str] | None) -> str:
+    """Return what of a job nobody here has asked for, or "": a function, a callback or an address by another hand."""
+    name = job.func_name
+    if only is None:
+        return ""
+    if name not in only:
+        return "its function is none that this worker calls"
+    # The names as they stand in the record: to ask for the function itself would import it.
+    callbacks = job._success_callback_name, job._failure_callback_name, job._stopped_callback_name  # noqa: SLF001
+    return "it has a callback or a webhook, which no job here has" if any(callbacks) or job.webhooks else ""
 
 
 def _perform(job: Job) -> Any:  # noqa: ANN401 -- any job's result

@@ -14,16 +14,15 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
-from redis.sentinel import SentinelConnectionPool
 from rq import Worker
 from rq.command import handle_command, parse_payload
 from rq.exceptions import DeserializationError
@@ -42,6 +41,7 @@ from mastowatch.reliable.recovery import How, bury, forget_taker, settle
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.slate import Doing, Slate, cut
 from mastowatch.reliable.tidying import tidying_lock
+from mastowatch.same_redis import same_redis
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +74,23 @@ def _always() -> bool:
     return True
 
 
+def _never(error: BaseException | None) -> bool:
+    del error
+    return False
+
+
 class ReliableWorker(Worker):
     """Serves ``queues`` in this order; ``work`` is a whole life, ``step`` one turn of it for a process with its own.
 
     ``gates``: keys in Redis that hold work back while they exist, looked at in the very step that takes a job;
-    ``rq:suspended`` always is one. ``may_take`` is asked before each take, in the horse. ``alive`` is called whenever
-    the loop has turned and the horse is idle or inside its job's limit; feed the watchdog there. ``labels`` stand
-    beside the worker's registration, for whoever shows workers. The horse is replaced after ``horse_jobs`` jobs or
-    past ``horse_mib`` MiB (killed past twice that, as the machine has others to feed). ``stop_s``: so many seconds
-    after it was told to stop, a worker puts its job back and goes.
+    ``rq:suspended`` always is one. ``may_take`` is asked before each take, in the horse, and ``is_interruption`` of
+    what a job raises: then it runs again, some times, without using up a try. ``alive`` is called whenever the loop
+    has turned and the horse is idle or inside its job's limit; feed the watchdog there. ``labels`` stand beside the
+    worker's registration, for whoever shows workers. The horse is replaced after ``horse_jobs`` jobs or past
+    ``horse_mib`` MiB (killed past twice that, as the machine has others to feed). ``stop_s``: so many seconds after
+    it was told to stop, a worker puts its job back and goes. ``only``: the functions that it calls, by their
+    paths; a job with another one, with a callback or with a webhook is refused, since whoever can write into Redis
+    could have anything called by its name. None: any.
     """
 
     job_class = JsonJob
@@ -97,15 +105,17 @@ class ReliableWorker(Worker):
         name: str | None = None,
         gates: Sequence[str] = (),
         may_take: Callable[[], bool] = _always,
+        is_interruption: Callable[[BaseException | None], bool] = _never,
         alive: Callable[[], None] = _nothing,
         labels: Mapping[str, str] | None = None,
         horse_jobs: int = HORSE_JOBS,
         horse_mib: int = HORSE_MIB,
         grace_s: float = GRACE_S,
         stop_s: float | None = None,
+        only: Collection[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._horses_connection = connection
+        self._horses_connection, self.only = connection, only
         super().__init__(
             list(queues),
             name=name or fresh_name(),
@@ -118,6 +128,7 @@ class ReliableWorker(Worker):
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self.gates = (scripts.SUSPENDED, *gates)
         self.may_take, self._alive, self._clock = may_take, alive, clock
+        self.is_interruption = is_interruption
         self.horse_jobs, self._stop_s = horse_jobs, stop_s
         self._labels: dict[Any, Any] = dict(labels or {})
         self._labels_told = False
@@ -284,6 +295,8 @@ class ReliableWorker(Worker):
             self._hear_commands()
             self._bury_dead()
         except RedisError:
+            # The channel of commands may be that of a server which has gone silently, or is the primary no longer.
+            self._stop_listening()
             # Whoever looks next finds what is left in hand; nothing here is worth waiting for.
             self._forced = self._forced or (self._stop_requested and not self._keeper.pid)
             raise
@@ -305,9 +318,7 @@ class ReliableWorker(Worker):
                 self._born = False
         except RedisError as error:
             event(log, logging.WARNING, "worker_left_unregistered", error=type(error).__name__)
-        if self.pubsub is not None:
-            self.pubsub.close()
-            self.pubsub = None
+        self._stop_listening()
         self.connection.connection_pool.disconnect()
 
     # --- the horse ---------------------------------------------------------------------------------------
@@ -451,6 +462,11 @@ class ReliableWorker(Worker):
         self.pubsub = pubsub
         return True
 
+    def _stop_listening(self) -> None:
+        if self.pubsub is not None:
+            self.pubsub.close()
+            self.pubsub, self._next_listen = None, 0.0
+
     def handle_payload(self, message: Any) -> None:  # noqa: ANN401 -- redis-py's message
         """Obey a command of RQ's. A second one to shut down, unlike a second SIGTERM, does not put the job back."""
         payload = parse_payload(message)
@@ -470,18 +486,20 @@ class ReliableWorker(Worker):
 
     # --- in the horse ------------------------------------------------------------------------------------
 
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401 -- RQ's signature
+    def handle_exception(self, job: Job, *exc_info: Any, interrupted: bool = False) -> None:  # noqa: ANN401 -- RQ's signature
         """Log one line for a job that raised; its traceback is in the job's record."""
         error = exc_info[1]
         event(
             log,
-            logging.WARNING if job.should_retry else logging.ERROR,
-            "job_failed",
+            logging.WARNING if job.should_retry or interrupted else logging.ERROR,
+            "job_interrupted" if interrupted else "job_failed",
             queue=job.origin,
             task=_name_of(job),
             error=f"{type(error).__name__}: {_words_of(error)}",
             retries_left=job.retries_left or 0,
         )
+        if interrupted:
+            return
         try:
             call_exception_handlers(self._exc_handlers, job, *exc_info)
         except BaseException as second:  # noqa: BLE001 -- it must not take the place of what the job itself raised
@@ -504,12 +522,6 @@ def _words_of(error: Any) -> str:  # noqa: ANN401 -- whatever was raised
 
 def _impatient(connection: Redis) -> Redis:
     """Return a client of the same Redis that waits REDIS_S at most and asks once."""
-    pool = connection.connection_pool
-    options = {**pool.connection_kwargs, "socket_timeout": REDIS_S, "socket_connect_timeout": REDIS_S}
-    if options.get("decode_responses"):
+    if connection.connection_pool.connection_kwargs.get("decode_responses"):
         raise ValueError("a worker needs a Redis client without decode_responses: RQ's records are bytes")
-    options["retry"] = Retry(NoBackoff(), 0)
-    if isinstance(pool, SentinelConnectionPool):
-        options.pop("connection_pool", None)
-        return Redis(connection_pool=SentinelConnectionPool(pool.service_name, pool.sentinel_manager, **options))
-    return Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **options))
+    return same_redis(connection, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=Retry(NoBackoff(), 0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Literal
 
 from fastapi import FastAPI, Response
@@ -16,10 +15,7 @@ from mastowatch.jobs.context import View
 from mastowatch.jobs.described import RETRY_HEADER, also, told
 from mastowatch.jobs.recurrence import scheduler_alive
 from mastowatch.jobs.workforce import read_workers
-from mastowatch.logs import event
-from mastowatch.web.problems import RETRY_AFTER_S
-
-log = logging.getLogger(__name__)
+from mastowatch.web.problems import RETRY_AFTER_S, note_trouble
 
 PATHS = ("/healthz", "/livez", "/readyz")
 _WELL = {"status": "ok", "redis": "ok", "workers": 2, "scheduler": True, "panic_stop": False}
@@ -83,7 +79,7 @@ def _ready(view: View, response: Response) -> Ready:
     try:
         contexts.check_layout(view.redis)
     except RedisError as error:
-        event(log, logging.WARNING, "redis_unavailable", path="/readyz", error=type(error).__name__)
+        note_trouble("/readyz", error)
         _not_now(response)
         return Ready(status="not ready", redis="other layout" if contexts.is_other_layout(error) else "down")
     return Ready(status="ready", redis="ok")
@@ -99,7 +95,7 @@ def health(view: View) -> Health:
     try:
         return _health(view.redis, panic=view.settings.panic_stop or view.switches.panic_stop())
     except (RedisError, StoreUnavailable) as error:
-        event(log, logging.WARNING, "redis_unavailable", path="/healthz", error=type(error).__name__)
+        note_trouble("/healthz", error)
         return Health(status="down", redis="down", workers=0, scheduler=False, panic_stop=True)
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.refusals import Refusal
 from mastowatch.logs import event
+from mastowatch.redis_trouble import Trouble, trouble
 
 log = logging.getLogger(__name__)
 RETRY_AFTER_S = 5
@@ -95,10 +96,16 @@ async def _redis_away(request: Request, error: Exception) -> Problem:
 
 
 def redis_away(path: str, error: Exception) -> Problem:
-    """Return the answer while Redis does not give one."""
-    event(log, logging.WARNING, "redis_unavailable", path=path, error=type(error).__name__)
-    detail = "Redis does not answer; nothing can be read or queued until it does (see the journal of redis-server)"
-    return problem(path, 503, "Redis is away", detail, {"Retry-After": str(RETRY_AFTER_S)})
+    """Return the answer while Redis does not give one, or not the one that is needed."""
+    found = note_trouble(path, error)
+    return problem(path, 503, found.title, f"{found.says} (see: {found.mend})", {"Retry-After": str(RETRY_AFTER_S)})
+
+
+def note_trouble(path: str, error: Exception) -> Trouble:
+    """Return what is wrong with Redis, and have the journal tell which path was not answered for it."""
+    found = trouble(error)
+    event(log, logging.WARNING, "redis_unavailable", path=path, error=type(error).__name__, state=found.word)
+    return found
 
 
 async def _unforeseen(request: Request, error: Exception) -> Problem:

@@ -23,6 +23,7 @@ from mastowatch.jobs.intake import Intake
 from mastowatch.jobs.queues import Jobs
 from mastowatch.jobs.webhook_events import BadEvent, Event
 from mastowatch.logs import event
+from mastowatch.redis_trouble import trouble
 from mastowatch.reliable.deliveries import Delivery, Outcome
 from mastowatch.web.bodies import whole
 from mastowatch.web.headers import COMMON, NOTHING_LOADS, Headers
@@ -45,7 +46,6 @@ _CLOSED = (
 )
 _NOT_SIGNED = "X-Hub-Signature is missing; only Mastodon's webhooks are taken here, signed with the webhook's secret"
 _WRONG = "the signature does not fit the body; is the webhook secret the signing secret of this webhook?"
-_AWAY = "Redis does not answer, so nothing can be queued until it does; send this again"
 _FULL = "too many jobs wait already; send this again"
 _BUSY = "the same work runs already, twice; send this again"
 # What is answered and what is counted, by what came of a delivery.
@@ -97,9 +97,10 @@ class Webhooks:
         if scope["method"] != "POST":
             return _problem(405, "Method Not Allowed", "Mastodon sends POST", {"Allow": "POST"})
         if self._secret is None:
+            self._intake.refused("no secret", time.time())
             return self._refused(403, "Closed", _CLOSED)
         if len(_signatures(scope)) != 1:
-            return self._unsigned(_NOT_SIGNED)
+            return self._unsigned(_NOT_SIGNED, "not signed")
         if _length(scope) > LIMIT:
             return self._too_large()
         return None
@@ -113,13 +114,15 @@ class Webhooks:
             return None
         body: bytes = message["body"]
         if not self._signed(_signatures(scope)[0], body):
-            return self._unsigned(_WRONG)
+            return self._unsigned(_WRONG, "wrong signature")
         try:
             found = webhook_events.read(body)
         except BadEvent as error:
             self._intake.count(metrics.WEBHOOKS_BAD)
+            self._intake.refused("not understood", time.time())
             return self._refused(422, "Not understood", str(error))
         self._intake.count(metrics.webhook_event(found.name))
+        self._intake.taken(found.name, time.time())
         if found.private:
             # Not even a hash of it is kept.
             self._intake.count(metrics.WEBHOOKS_PRIVATE)
@@ -131,8 +134,9 @@ class Webhooks:
         mark = f"mastowatch:webhook:{hashlib.sha256(body).hexdigest()[:32]}"
         try:
             outcome = await asyncio.wait_for(self._intake.put(Delivery(mark, record)), ANSWER_S)
-        except (StoreUnavailable, TimeoutError):
-            return self._put_off("Redis is away", _AWAY)
+        except (StoreUnavailable, TimeoutError) as error:
+            amiss = trouble(error)
+            return self._put_off(amiss.title, f"{amiss.says}; send this again")
         if outcome == "busy":
             return self._put_off("Busy", _BUSY)
         if outcome == "full":
@@ -146,9 +150,10 @@ class Webhooks:
         expected = b"sha256=" + hmac.digest(self._secret, body, "sha256").hex().encode()
         return hmac.compare_digest(shown, expected)
 
-    def _unsigned(self, detail: str) -> ASGIApp:
+    def _unsigned(self, detail: str, why: str) -> ASGIApp:
         # 401 is tried again by Mastodon: while a secret is being changed nothing is lost.
         self._intake.count(metrics.WEBHOOKS_REFUSED)
+        self._intake.refused(why, time.time())
         return self._refused(401, "Unauthorized", detail, {"WWW-Authenticate": "X-Hub-Signature"})
 
     def _too_large(self) -> ASGIApp:

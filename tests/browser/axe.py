@@ -8,17 +8,29 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from tests.browser.looking import overflow
+
 VENDOR = Path(__file__).parent / "vendor"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-# axe takes a second or so a page. These have each theme and each width; all six are looked at for all else.
+WIDTHS = (360, 800, 1280)
+# axe takes a second or so a page. Each theme and each width is looked at by it; all six are looked at for all else.
 _LOOKED_AT = {("light", 360), ("dark", 800), ("light", 1280)}
 
 
-def is_looked_at(theme: str, width: int) -> bool:
-    """Tell whether axe is to look at pages in this theme and width."""
-    return (theme, width) in _LOOKED_AT
+def amiss(page: Page, theme: str) -> list[str]:
+    """Return what is wrong with the page that is open, in this theme, in windows of all WIDTHS, a line each.
+
+    That is what axe finds, and by how much it is wider than the window.
+    """
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = overflow(page)
+        found += [f"{wide} pixels wider than {width}"] if wide > 0 else []
+        found += axe(page) if (theme, width) in _LOOKED_AT else []
+    return found
 
 
 def script() -> str:

@@ -23,6 +23,8 @@ from tests.browser.seed import make_view
 from tests.browser.site import served
 from tests.dashboard_people import access_for_tests, cookie_for
 
+pytestmark = pytest.mark.unmeasured
+
 WAITING, RUNNING = "analyze_and_maybe_report-1152000", "poll_admin_accounts-now"
 FAILED, DELAYED = "analyze_and_maybe_report-1150777", "analyze_and_maybe_report-1153001"
 WORKER = "mod-1-4711-3f2a9c"

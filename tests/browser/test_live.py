@@ -17,6 +17,8 @@ from tests.browser.seed import fail_job, make_view, seed
 from tests.browser.site import served
 from tests.redis_server import RedisProcess, running_redis
 
+pytestmark = pytest.mark.unmeasured
+
 HIDE = """hidden => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
   document.dispatchEvent(new Event('visibilitychange'));

@@ -21,6 +21,8 @@ from tests.local_http import serving
 from tests.mastodon_server import MockMastodon, add_account, running_mock
 from tests.redis_server import free_port
 
+pytestmark = pytest.mark.unmeasured
+
 
 def fill(page: Page, name: str, password: str) -> None:
     page.get_by_label("Name").fill(name)

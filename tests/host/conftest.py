@@ -56,6 +56,11 @@ def measured(given: Given) -> Callable[[str, str], None]:
     return note
 
 
+def shown_if_a_test_fails(host: Host) -> None:
+    """Show the end of this host's journal with each failure."""
+    _HOST.append(host)
+
+
 @pytest.fixture(scope="session")
 def host(given: Given) -> Iterator[Host]:
     """A booted host with Redis on it and the package in /root, not installed."""
@@ -64,7 +69,7 @@ def host(given: Given) -> Iterator[Host]:
     for name in ("deb", "older", "later"):
         shutil.copy(getattr(given, name), one.disk / f"root/{name}.deb")
     one.boot()
-    _HOST.append(one)
+    shown_if_a_test_fails(one)
     yield one
     one.kill()
 
@@ -117,6 +122,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     # A fixture that fails fails for each test that asks for it: once is enough to read.
     if report.failed and _HOST and str(call.excinfo) not in _SHOWN:
         _SHOWN.add(str(call.excinfo))
-        tail = _HOST[0].run("journalctl", "-q", "-n", "25", "-o", "short-precise", "--all", check=False, timeout=60)
-        report.sections.append(("the host's journal", tail.out + tail.err))
+        for one in _HOST:
+            tail = one.run("journalctl", "-q", "-n", "25", "-o", "short-precise", "--all", check=False, timeout=60)
+            report.sections.append((f"the journal of {one.name}", tail.out + tail.err))
     return report

@@ -1,7 +1,8 @@
 """One booted Debian: systemd as its first process, in namespaces and a cgroup of its own.
 
 A host has the network namespace of the test process (``python -m tests.host`` gives each a private one), so a test
-talks to 127.0.0.1 and is on the host. Its disk is an overlay over the root file system in the cache.
+talks to 127.0.0.1 and is on the host; or the one that ``network`` names, where there is more than one host. Its disk
+is an overlay over the root file system in the cache.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Done(NamedTuple):
 class Host:
     """``place`` is an empty directory for its disk and console, ``cgroup`` one that is there for it alone."""
 
-    def __init__(self, name: str, root: Path, place: Path, cgroup: Path) -> None:
+    def __init__(self, name: str, root: Path, place: Path, cgroup: Path, network: str = "/proc/self/ns/net") -> None:
+        self._network = network
         self.name, self.place, self._cgroup = name, place, cgroup
         self.disk, self.console = place / "disk", place / "console"
         self._init = 0
@@ -54,7 +56,7 @@ class Host:
         # Two hosts in one cgroup would kill each other's processes.
         enter = 'echo $$ >"$1/cgroup.procs" && shift && SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec "$@"'
         command = ["systemd-nspawn", "-q", "--keep-unit", "--register=no", "-M", self.name, "-b", "-D", str(self.disk)]
-        command += ["--network-namespace-path=/proc/self/ns/net", "--console=pipe"]
+        command += [f"--network-namespace-path={self._network}", "--console=pipe"]
         with self.console.open("ab") as console:
             self._nspawn = subprocess.Popen(
                 ["sh", "-c", enter, "sh", str(self._cgroup), *command],

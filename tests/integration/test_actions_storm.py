@@ -19,7 +19,7 @@ from mastowatch.reliable import pausing
 from mastowatch.reliable.serializer import JsonQueue
 from tests.engine import end_all, leftovers, start, wait
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.unmeasured]
 
 JOBS, IDEAS = 200, 120
 QUEUES = ("high", "default", "low")

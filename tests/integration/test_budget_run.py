@@ -9,7 +9,7 @@ import pytest
 
 from tests.budget_run import LIMIT, Figures, run
 
-pytestmark = [pytest.mark.redis, pytest.mark.alone]
+pytestmark = [pytest.mark.redis, pytest.mark.alone, pytest.mark.unmeasured]
 
 
 def test_all_processes_together_keep_mastodons_limits_and_serve_webhooks_first():

@@ -41,6 +41,8 @@ def fill(view: View) -> None:
     """Leave something of everything, hostile texts among it."""
     now = time.time()
     get_scheduler(view.redis, view.settings).step(now)
+    # Its lead would end after 3 s, in the middle of a test on a slow machine.
+    view.redis.persist("rq:scheduler_lock")
     job = JsonQueue("default", connection=view.redis).enqueue("time.sleep", EVIL, job_id="one", description=EVIL)
     view.redis.lrem("rq:queue:default", 0, "one")
     view.redis.hset("rq:job:one", "status", "failed")

@@ -152,6 +152,54 @@ def test_it_is_done_once_a_report_however_often_the_account_is_judged(redis, ser
     assert server.measures == [("1", "silence"), ("1", "unsilence")]
 
 
+def forget_everything(world: World) -> None:
+    """Have Redis lose all, as one does that is restored from before the report."""
+    world.context.jobs._redis.flushdb()
+
+
+def test_a_measure_that_redis_has_forgotten_is_not_taken_again_and_is_undone_in_its_time(redis, server):
+    world = enforced(redis, server)
+    judge(world, "1")
+    world.now += DAY
+    forget_everything(world)
+    for _ in range(2):
+        judge(world, "1")
+    assert world.context.actions.get("1").state == "done"
+    world.now += 6 * DAY - 1
+    undo(world)
+    assert server.measures == [("1", "silence")]
+    world.now += 1
+    undo(world)
+    assert server.measures == [("1", "silence"), ("1", "unsilence")]
+    assert len(server.reports) == 1
+
+
+@pytest.mark.parametrize("by", ["a moderator", "its expiry"])
+def test_a_measure_that_was_lifted_before_redis_forgot_it_is_not_taken_again(redis, server, by):
+    world = enforced(redis, server)
+    judge(world, "1")
+    if by == "a moderator":
+        server.add(replace(server.accounts["1"], silenced=False))
+    else:
+        world.now += 8 * DAY
+        undo(world)
+    before = list(server.measures)
+    forget_everything(world)
+    for _ in range(2):
+        judge(world, "1")
+    world.now += 30 * DAY
+    undo(world)
+    assert server.measures == before
+    assert world.context.actions.get("1").state == "left"
+
+
+def test_a_report_that_announced_no_measure_may_still_get_one_when_redis_has_forgotten_it(redis, server):
+    judge(enforced(redis, server, rule("airdrop", 6.0)), "1")
+    redis.flushdb()
+    judge(enforced(redis, server), "1")
+    assert server.measures == [("1", "silence")]
+
+
 def test_what_moderators_have_done_already_is_not_done_again_and_never_undone(redis, server):
     server.add(account(1, silenced=True))
     world = enforced(redis, server)

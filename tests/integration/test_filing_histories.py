@@ -16,7 +16,7 @@ from mastowatch.errors import MastodonUnreachable
 from mastowatch.jobs.filing import SETTLE_S
 from tests.filing_history import Killed, World
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.unmeasured]
 
 DEATHS = [f"die {when} {step}" for step in ("plan", "send", "filed") for when in ("before", "after")]
 

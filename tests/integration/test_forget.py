@@ -135,6 +135,7 @@ def fill_as_we_do(redis: Redis, url: str) -> None:
     pausing.pause(redis, "low", "me", NOW)
     pausing.resume(redis, "low")
     pausing.pause(redis, "high", "me", NOW)
+    pausing.pause_all(redis, ["default"], "alice", NOW)
     scheduler.step(NOW + 120)
     low = JsonQueue("low", connection=redis)
     low.enqueue(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,12 +20,14 @@ from redis import Redis
 
 from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
+from tests.documented import Printed, Walk
 from tests.mastodon_server import MockMastodon, add_account, running_mock
 from tests.world import account, post
 
 pytestmark = [pytest.mark.redis, pytest.mark.mastodon]
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "howto" / "write-a-rule.md").read_text()
+NAME = "docs/howto/write-a-rule.md"
+PAGE = (ROOT / NAME).read_text()
 MILL = (
     'Need essay help? <a href="https://essays.example/1">essays.example/1</a>',
     'You say "write my thesis", we do <a href="https://essays.example/2">essays.example/2</a>',
@@ -70,15 +73,6 @@ def hit(redis: Redis) -> None:
         RedisRuleStats(redis).hits(account_id, {"essay-mills": True}, time.time())
 
 
-def expected(shown: str) -> re.Pattern[str]:
-    """Return the pattern of a command's output: a line of … stands for any lines, … in a line for any text."""
-    parts = []
-    for line in shown.splitlines():
-        words = r"\s*".join(r"[^\n]*?".join(map(re.escape, part.split("…"))) for part in line.split())
-        parts.append(r"(?:[^\n]*\n)*?" if line.strip() == "…" else rf"[^\S\n]*{words}[^\S\n]*\n")
-    return re.compile("".join(parts))
-
-
 def test_the_page_is_right_from_the_first_command_to_the_last(redis, redis_server, server, tmp_path):
     rules = tmp_path / "rules.d"
     shutil.copytree(ROOT / "etc" / "rules.d", rules)
@@ -96,27 +90,24 @@ def test_the_page_is_right_from_the_first_command_to_the_last(redis, redis_serve
         "ACCESS_TOKEN_FILE": str(tmp_path / "token"),
         "RULES_DIR": str(rules),
     }
-    steps = [step for one in _blocks(PAGE) for step in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", one, re.MULTILINE)]
-    assert len(steps) == 8
-    for number, (command, shown) in enumerate(steps):
-        if number == 1:
-            (rules / "essay-mills.toml").write_text(rule)
+
+    def run(command: str, _user: str, given: str) -> Printed:
+        if command == "mastowatch rules check":
+            # Step 2 of the page, which is done in an editor; later on the page changes the file itself.
+            with contextlib.suppress(FileExistsError), (rules / "essay-mills.toml").open("x") as file:
+                file.write(rule)
         done = subprocess.run(
-            ["/bin/bash", "-c", command], capture_output=True, text=True, cwd=rules, env=environ, timeout=120
+            ["/bin/bash", "-c", f"exec 2>&1\n{command}"],
+            input=given,
+            capture_output=True,
+            text=True,
+            cwd=rules,
+            env=environ,
+            timeout=120,
         )
-        assert (done.returncode, done.stderr) == (0, ""), command
-        assert expected(shown).fullmatch(done.stdout), (
-            f"$ {command}\n{done.stdout}\n--- is not what the page says:\n{shown}"
-        )
+        return Printed(done.returncode, done.stdout)
 
-
-def _blocks(page: str) -> list[str]:
-    return re.findall(r"```console\n(.*?)```", page, re.DOTALL)
-
-
-def test_no_command_stands_on_the_page_outside_of_what_is_run():
-    assert all(block.startswith("$ ") for block in _blocks(PAGE))
-    assert "\n$ " not in re.sub(r"```console\n.*?```", "", PAGE, flags=re.DOTALL)
+    Walk(run).page(NAME)
 
 
 def test_the_faults_that_the_page_shows_are_told_so(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.adapters.redis_store import RedisTally
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config.loading import load
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import context as contexts
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.redis
 
 
 def test_what_was_counted_is_written_at_the_end_at_the_latest(redis):
-    with Intake(redis, RedisTally(redis)) as intake:
+    with Intake(redis, RedisTally(redis), RedisWebhookNotes(redis)) as intake:
         for _ in range(5):
             intake.count("one", "other")
     assert redis.hgetall("mastowatch:tally") == {b"one": b"5", b"other": b"5"}
@@ -31,13 +32,13 @@ def test_what_was_handed_over_before_the_end_is_written(redis):
         for number in range(1000):
             intake.put(Delivery(f"mastowatch:webhook:{number}", None))
 
-    with Intake(redis, RedisTally(redis)) as intake:
+    with Intake(redis, RedisTally(redis), RedisWebhookNotes(redis)) as intake:
         asyncio.run(hand_over())
     assert len(redis.keys("mastowatch:webhook:*")) == 1000
 
 
 def test_after_its_end_nothing_is_taken(redis):
-    with Intake(redis, RedisTally(redis)) as intake:
+    with Intake(redis, RedisTally(redis), RedisWebhookNotes(redis)) as intake:
         pass
 
     async def hand_over() -> None:
@@ -56,7 +57,10 @@ def test_while_redis_stands_still_only_so_many_wait(tmp_path, monkeypatch):
 
     with running_redis(tmp_path) as server:
         loaded = load({"REDIS_URL": server.url, "INSTANCE_BASE": "https://m.example"})
-        with contexts.connect(loaded, waits=False) as redis, Intake(redis, RedisTally(redis)) as intake:
+        with (
+            contexts.connect(loaded, waits=False) as redis,
+            Intake(redis, RedisTally(redis), RedisWebhookNotes(redis)) as intake,
+        ):
             redis.ping()
             with server.standing_still():
                 outcomes = asyncio.run(hand_over(intake))
@@ -67,7 +71,7 @@ def test_while_redis_stands_still_only_so_many_wait(tmp_path, monkeypatch):
 
 def test_counts_that_could_not_be_written_are_kept(tmp_path):
     with running_redis(tmp_path) as server, Redis.from_url(server.url) as redis:
-        with Intake(redis, RedisTally(redis)) as intake:
+        with Intake(redis, RedisTally(redis), RedisWebhookNotes(redis)) as intake:
             server.kill()
             intake.count("one")
             intake._write_counts()

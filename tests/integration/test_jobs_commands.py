@@ -309,7 +309,9 @@ def test_recurring_jobs_are_shown_and_changed(redis, view, mastowatch):
     assert mastowatch("jobs", "recurring", "interval", "poll_admin_accounts", "5m").returncode == 0
     for _ in range(2):
         assert mastowatch("jobs", "recurring", "pause", "send_alerts").stdout == "send_alerts: paused\n"
-    rows = {row[0]: row[1:] for row in columns(mastowatch("jobs", "recurring").stdout, "TASK", "EVERY", "NEXT")}
+    table, _, below = mastowatch("jobs", "recurring").stdout.partition("No scheduler leads")
+    assert "start one: systemctl start mastowatch-scheduler" in below
+    rows = {row[0]: row[1:] for row in columns(table, "TASK", "EVERY", "NEXT")}
     assert rows["poll_admin_accounts"][0] == "5 min"
     assert rows["send_alerts"] == ("30 s", "paused")
     with client_of(create_api(view, KEY)) as client:
@@ -427,7 +429,7 @@ def test_the_switches_are_turned_and_told(redis, view, mastowatch):
     assert on.stdout.endswith(" by alice on the command line\n")
     assert view.switches.dry_run()
     assert mastowatch("dry-run", "off", DRY_RUN="false").stdout == "dry run: off\n"
-    assert "DRY_RUN is true in the settings" in mastowatch("dry-run", "status").stdout
+    assert mastowatch("dry-run", "status").stdout.startswith("dry run: on, as DRY_RUN is true in the settings")
     assert mastowatch("panic", "on", SUDO_USER="bob").stdout.endswith(" by bob on the command line\n")
     assert mastowatch("panic", "off").stdout == "panic stop: off\n"
     assert [one[:2] for one in told(view)] == [

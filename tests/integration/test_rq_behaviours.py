@@ -45,7 +45,7 @@ from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from tests.both_engines import OURS, STOCK, drain, run, running, worker_of
 from tests.engine import leftovers, wait
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.unmeasured]
 both = pytest.mark.parametrize("engine", [STOCK, OURS])
 
 YEAR_S = 31_536_000

@@ -22,7 +22,7 @@ from mastowatch.web import idempotency, live
 from tests.api_server import KEY, served
 from tests.api_world import seed, view_of
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.unmeasured]
 
 ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "429", "5xx"]
 CONFIG: dict[str, Any] = {

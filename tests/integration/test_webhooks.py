@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -158,7 +159,7 @@ def test_a_post_that_is_not_for_everybody_goes_no_further(api, redis):
         for event in ("status.created", "status.updated"):
             assert api.outcome(delivery(event, status_entity("7", visibility))) == "not public", visibility
     wait(lambda: tally(redis).get(metrics.WEBHOOKS_PRIVATE) == 2 * len(visibilities))
-    assert redis.keys("*") == [b"mastowatch:tally"]
+    assert sorted(redis.keys("*")) == [b"mastowatch:tally", b"mastowatch:webhooks:seen"]
 
 
 def test_nothing_personal_and_no_text_reaches_redis_or_the_journal(api, redis, caplog):
@@ -189,12 +190,31 @@ def everything(redis: Redis, key: bytes) -> object:
     return reads[kind](key)
 
 
+def test_when_one_was_last_taken_in_and_last_refused_is_remembered(api, redis):
+    def seen():
+        return {name.decode(): value.decode() for name, value in redis.hgetall("mastowatch:webhooks:seen").items()}
+
+    began = time.time()
+    body = delivery("status.created", status_entity("7", "direct"))
+    assert api.post(body).status_code == 202
+    wait(lambda: seen().get("event") == "status.created")
+    assert "why" not in seen()
+    assert api.post(body, signature(body, "another")).status_code == 401
+    wait(lambda: seen().get("why") == "wrong signature")
+    assert api.post(body, {}).status_code == 401
+    wait(lambda: seen().get("why") == "not signed")
+    assert began <= float(seen()["taken_at"]) <= float(seen()["refused_at"]) <= time.time()
+    assert api.post(delivery("status.deleted", status_entity("7"))).status_code == 422
+    wait(lambda: seen().get("why") == "not understood")
+
+
 def test_without_a_secret_nothing_is_taken_in_and_the_answer_says_what_to_do(redis, redis_server):
     with running_api(redis_server, secret=None) as api:
         answer = api.post(delivery(*("status.created", status_entity("7"))))
         assert answer.status_code == 403
         assert "WEBHOOK_SECRET_FILE" in answer.json()["detail"]
         assert api.post(b"{}", {}).status_code == 403
+        wait(lambda: redis.hget("mastowatch:webhooks:seen", "why") == b"no secret")
     assert redis.keys("rq:*") == []
 
 

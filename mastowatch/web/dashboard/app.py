@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +14,6 @@ from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.context import View
 from mastowatch.jobs.refusals import Refusal
 from mastowatch.jobs.scheduler import recurring_jobs
-from mastowatch.logs import event
 from mastowatch.web import health
 from mastowatch.web.dashboard import live_routes
 from mastowatch.web.dashboard.access import Access
@@ -36,8 +34,7 @@ from mastowatch.web.dashboard.rendering import STATIC, Pages
 from mastowatch.web.dashboard.site import Site
 from mastowatch.web.headers import COMMON, Headers
 from mastowatch.web.hosts import HostGuard
-
-log = logging.getLogger(__name__)
+from mastowatch.web.problems import note_trouble
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -79,9 +76,8 @@ def create_dashboard(view: View, access: Access | None = None) -> FastAPI:
 
 def _add_errors(app: FastAPI, site: Site) -> None:
     async def redis_away(request: Request, error: Exception) -> Response:
-        event(log, logging.WARNING, "redis_unavailable", path=request.url.path, error=type(error).__name__)
-        return site.problem(request, 503, "Redis is away", "Nothing can be shown until it answers. See why:",
-                            "systemctl status redis-server")  # fmt: skip
+        found = note_trouble(request.url.path, error)
+        return site.problem(request, 503, found.title, f"{found.says}. See more:", found.mend)
 
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)  # noqa: S101 -- Starlette's handlers are typed for any exception

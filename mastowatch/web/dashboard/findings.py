@@ -9,7 +9,7 @@ from typing import Literal
 from mastowatch.jobs.alerts import describe, to_go_on
 from mastowatch.jobs.pulse import BEHIND_S
 from mastowatch.jobs.recurrence import RecurringRow
-from mastowatch.jobs.switches import PausedQueueRow
+from mastowatch.jobs.switches import MaintenanceRow, PausedQueueRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.ports.types import EVERY_RULE, Dropped
 from mastowatch.reliable.facts import QueueFacts
@@ -58,6 +58,7 @@ class Facts:
     dropped: Sequence[Dropped] = ()
     held: int = 0
     paused_queues: Sequence[PausedQueueRow] = ()
+    maintenance: MaintenanceRow | None = None
     rehearsing_by: str = ""
     store: StoreFacts | None = None
 
@@ -214,7 +215,14 @@ def _store(facts: Facts) -> Iterator[Finding]:
 
 
 def _paused(facts: Facts) -> Iterator[Finding]:
+    pause = facts.maintenance
+    if pause is not None:
+        since, why = pause.at.strftime("%H:%M UTC"), f": {pause.reason}" if pause.reason else ""
+        what = f"All work is paused for maintenance since {since} by {pause.by}{why}."
+        yield Finding("note", what, "When that is done:", "mastowatch resume")
     for one in facts.paused_queues:
+        if pause is not None and one.queue in pause.queues:
+            continue
         since = one.at.strftime("%H:%M UTC")
         what = f"The queue {one.queue} is paused since {since} by {one.by}; its jobs wait."
         yield Finding("note", what, "Resume it, or see why.", link="/switches")

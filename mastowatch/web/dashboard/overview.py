@@ -150,6 +150,7 @@ def _facts(view: View, schedule: Sequence[Recurring], switches: Switchboard, now
         dropped=_dropped(view),
         held=sum(one.held for one in (*switches.dropped, *filter(None, [switches.reporting_paused]))),
         paused_queues=switches.paused_queues,
+        maintenance=switches.maintenance,
         rehearsing_by=(switches.dry_run.by or "Somebody") if by_hand else "",
         store=read_store(view.redis),
     )

@@ -29,7 +29,7 @@ def test_it_installs_without_an_error_or_a_warning(installation):
 
 def test_it_says_in_one_line_what_to_do_next(installation):
     told, _ = installation
-    lines = [line for line in told.out.splitlines() if "systemctl enable --now mastowatch.target" in line]
+    lines = [line for line in told.out.splitlines() if "`mastowatch setup`" in line]
     assert len(lines) == 1
     assert "/etc/mastowatch/mastowatch.env" in lines[0]
 

@@ -183,7 +183,7 @@ counting = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     status=st.builds(lambda one, two: one | two, status, counting),
     account=st.fixed_dictionaries({}, optional={"age_max": durations, "followers_max": st.integers(0, 9)}),

@@ -80,7 +80,7 @@ DOCUMENTS = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(DOCUMENTS, min_size=1, max_size=3))
 def test_any_structure_is_a_rule_or_an_error_that_names_its_file(documents):
     files = [(f"{number}.toml", one) for number, one in enumerate(documents)]

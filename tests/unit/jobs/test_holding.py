@@ -78,5 +78,6 @@ def test_no_author_goes_on_twice_within_a_minute_and_none_is_forgotten(steps):
     assert {str(author) for author, _ in steps} == {one for _, one in went} | {one.account.id for one in ripe}
     for author in range(1, 6):
         times = [at for at, one in went if one == str(author)]
-        assert all(after - before >= AGAIN_S for before, after in itertools.pairwise(times))
+        # What was added up in another order may differ in the last digit.
+        assert all(after - before >= AGAIN_S - 1e-6 for before, after in itertools.pairwise(times))
     assert len(hold) <= 5 * POSTS_PER_AUTHOR

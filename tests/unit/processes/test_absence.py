@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
 
 from mastowatch.errors import LayoutUnready, StoreUnavailable
 from mastowatch.processes.absence import Absence, Watch
@@ -30,7 +30,7 @@ def test_it_is_told_once_when_it_begins_and_once_when_it_ends(caplog):
 def test_a_redis_that_answers_but_refuses_is_not_called_away():
     absence = Absence()
     absence.begins(ReadOnlyError("READONLY"))
-    assert absence.text.startswith("Redis refuses commands since ")
+    assert absence.text.startswith("Redis read-only since ")
 
 
 def test_what_our_own_error_was_caused_by_counts_the_same():
@@ -38,7 +38,21 @@ def test_what_our_own_error_was_caused_by_counts_the_same():
     error = StoreUnavailable("Redis: ReadOnlyError")
     error.__cause__ = ReadOnlyError("READONLY")
     absence.begins(error)
-    assert absence.text.startswith("Redis refuses commands since ")
+    assert absence.text.startswith("Redis read-only since ")
+
+
+def test_what_comes_after_a_return_is_told_anew_but_loading_belongs_to_it(caplog):
+    absence = Absence()
+    for error in (
+        RedisConnectionError("refused"),
+        BusyLoadingError("loading"),
+        OutOfMemoryError("no"),
+        ReadOnlyError(),
+    ):
+        absence.begins(error)
+        absence.begins(error)
+    assert [one.state for one in caplog.records] == ["away", "full", "read-only"]
+    assert all(one.hint for one in caplog.records)
 
 
 def test_keys_that_wait_for_a_migration_are_named_as_such():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mastowatch.jobs.recurrence import RecurringRow
-from mastowatch.jobs.switches import PausedQueueRow
+from mastowatch.jobs.switches import MaintenanceRow, PausedQueueRow
 from mastowatch.jobs.workforce import WorkerRow
 from mastowatch.ports.types import Dropped
 from mastowatch.reliable.facts import QueueFacts
@@ -32,7 +32,18 @@ def rehearsing_worker(dry_run):
 
 STORE = StoreFacts("7.0.15", 100, 1000, "noeviction", log_on=True, saves=True, last_save_at=NOW, unsettled=0)
 PAUSED_QUEUE = PausedQueueRow(queue="default", by="alice", at=datetime.fromtimestamp(NOW, UTC))
+MAINTENANCE = MaintenanceRow(by="root", at=PAUSED_QUEUE.at, reason="upgrade", queues=["default"])
 WELL = Facts([QUEUE], [WORKER], [RECURRING], scheduler=True, panic="off", blocked_until=0.0, now=NOW, store=STORE)
+
+
+def test_a_queue_that_was_paused_before_the_maintenance_is_told_of_beside_it():
+    low = PAUSED_QUEUE.model_copy(update={"queue": "low"})
+    found = find(replace(WELL, paused_queues=[PAUSED_QUEUE, low], maintenance=MAINTENANCE))
+    assert [one.what.split(" since")[0] for one in found] == [
+        "All work is paused for maintenance",
+        "The queue low is paused",
+    ]
+    assert found[0].command == "mastowatch resume"
 
 
 def test_says_so_when_all_is_well():
@@ -60,6 +71,11 @@ def test_says_so_when_all_is_well():
         (replace(WELL, recurring=[PAUSED]), "note", "poll is paused"),
         (replace(WELL, blocked_until=NOW + 60), "note", "asked for a pause"),
         (replace(WELL, paused_queues=[PAUSED_QUEUE]), "note", "default is paused since 08:00 UTC by alice"),
+        (
+            replace(WELL, paused_queues=[PAUSED_QUEUE], maintenance=MAINTENANCE),
+            "note",
+            "All work is paused for maintenance since 08:00 UTC by root: upgrade.",
+        ),
         (
             replace(WELL, paused_queues=[PAUSED_QUEUE], queues=[replace(QUEUE, depth=1, oldest_s=600.0)]),
             "note",

@@ -47,6 +47,14 @@ class Kept:
     def count(self, *names: str) -> None:
         assert names
 
+    def taken(self, event: str, now: float) -> None:
+        assert event
+        assert now
+
+    def refused(self, why: str, now: float) -> None:
+        assert why in ("no secret", "not signed", "wrong signature", "not understood")
+        assert now
+
 
 def answered(body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> tuple[int, list[Delivery]]:
     """Return the status, and what was taken in."""

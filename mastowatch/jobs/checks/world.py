@@ -1,0 +1,221 @@
+"""What the checks look at: settings, secrets as far as this user may read them, Redis, and this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from mastowatch.config import Loaded, Settings, Sources
+from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, examine
+from mastowatch.errors import ConfigError, MastoWatchError
+from mastowatch.jobs import context as contexts
+from mastowatch.jobs.checks.finding import Finding
+from mastowatch.jobs.checks.mastodon import read_server
+from mastowatch.jobs.context import View
+from mastowatch.ports.host import Host
+from mastowatch.ports.probe import Probe, Reply
+from mastowatch.ports.types import Readings
+
+# Somebody waits for each answer of Mastodon, and there are some eight.
+ANSWER_S = 5.0
+
+
+class Secret(NamedTuple):
+    """A secret, or why there is none: ``hidden`` from this user, or a ``fault`` with its file."""
+
+    value: str | None
+    hidden: bool = False
+    fault: str = ""
+
+
+class Away(Exception):
+    """What a check rests on can't be asked; the text says why."""
+
+
+@dataclass
+class World:
+    """Made once for all checks, and shared by their threads. ``now`` is epoch seconds."""
+
+    sources: Sources
+    now: float
+    host: Host = field(default_factory=contexts.host)
+
+    @cached_property
+    def examined(self) -> tuple[Loaded | None, list[str]]:
+        """The settings, or None and what is wrong with them. The secrets are those of this machine's units."""
+        loaded, faults = examine(self.sources)
+        if loaded is not None and loaded.of_this_machine:
+            loaded = replace(loaded, credentials=CREDENTIALS)
+        return loaded, faults
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings; raises Away while they can't be used."""
+        loaded, _ = self.examined
+        if loaded is None:
+            raise Away("the settings have a fault")
+        return loaded
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; raises Away as ``loaded`` does."""
+        return self.loaded.settings
+
+    @property
+    def of_this_machine(self) -> bool:
+        """Whether the settings are those of this machine's units."""
+        return self.loaded.credentials == CREDENTIALS
+
+    def secret(self, name: str) -> Secret:
+        """Return a secret as far as this user may read it; raises nothing but Away."""
+        try:
+            return Secret(self.loaded.secret(name))
+        except PermissionError:
+            return Secret(None, hidden=True)
+        except ConfigError as error:
+            if isinstance(error.__cause__, PermissionError):
+                return Secret(None, hidden=True)
+            return Secret(None, fault=str(error))
+
+    @cached_property
+    def _redis(self) -> tuple[Redis | None, list[Finding]]:
+        return _connected(self)
+
+    @property
+    def redis(self) -> Redis:
+        """A client of a Redis that answers; raises Away."""
+        client, found = self._redis
+        if client is None:
+            raise Away(found[0].says)
+        return client
+
+    def reach_redis(self) -> list[Finding]:
+        """Say whether Redis answers."""
+        return self._redis[1]
+
+    @cached_property
+    def view(self) -> View:
+        """What stands in Redis; raises Away."""
+        return contexts.view(self.loaded, self.redis)
+
+    @cached_property
+    def probe(self) -> Probe:
+        """What asks the Mastodon server; raises Away."""
+        return contexts.probe(self.settings.instance_base, self.settings, ANSWER_S)
+
+    @cached_property
+    def _server(self) -> Reply:
+        return read_server(self.probe)
+
+    def server(self) -> Reply:
+        """Return what the Mastodon server says of itself, asked once; raises Away."""
+        return self._server
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What stands under mastowatch:*, read once; raises Away."""
+        return self.view.watching.read(self.now)
+
+
+def redis_cli(world: World) -> str:
+    """Return how redis-cli is called for the Redis of the settings; the password comes from its file, not from here."""
+    parts, host, port = urlsplit(world.settings.redis_url), "", 6379
+    if parts.scheme != "unix":
+        host, port = parts.hostname or "", parts.port or 6379
+    if sentinels(world):
+        host, port = _primary(world)
+    words = []
+    if world.secret("redis_password").value or world.secret("redis_password").hidden:
+        path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
+        words.append(f'REDISCLI_AUTH="$(cat {path})"')
+    words.append("redis-cli")
+    if parts.scheme == "unix":
+        words.append(f"-s {parts.path}")
+    else:
+        if host not in ("localhost", "127.0.0.1", ""):
+            words.append(f"-h {host}")
+        if port != 6379:
+            words.append(f"-p {port}")
+        if parts.scheme == "rediss":
+            words.append("--tls")
+    return " ".join(words)
+
+
+def redis_unit(world: World) -> str:
+    """Return the unit of a Redis on this machine: Debian's own, or the private instance."""
+    parts = urlsplit(world.settings.redis_url)
+    return "redis-server@mastowatch" if parts.scheme == "unix" and "mastowatch" in parts.path else "redis-server"
+
+
+def edit(world: World) -> str:
+    """Return the command that opens the settings."""
+    return f"sudoedit {world.sources.file or DEFAULT_FILE}"
+
+
+def is_local(world: World) -> bool:
+    """Whether Redis runs on this machine."""
+    parts = urlsplit(world.settings.redis_url)
+    local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return local and not sentinels(world)
+
+
+def sentinels(world: World) -> tuple[object, ...]:
+    """Return the Sentinels that say where Redis is, where the settings name any."""
+    return tuple(getattr(world.settings, "redis_sentinels", ()))
+
+
+def _primary(world: World) -> tuple[str, int]:
+    """Return where the Redis is that a Sentinel has led us to, as far as redis-py tells."""
+    pool = world.redis.connection_pool
+    connection = pool.get_connection()
+    try:
+        return str(getattr(connection, "host", "PRIMARY")), int(getattr(connection, "port", 6379))
+    finally:
+        pool.release(connection)
+
+
+def _connected(world: World) -> tuple[Redis | None, list[Finding]]:
+    name, password = "redis", world.secret("redis_password")
+    unit = redis_unit(world)
+    try:
+        client = contexts.unchecked(contexts.connect(_without(world.loaded) if password.hidden else world.loaded))
+        client.ping()
+    except AuthenticationError:
+        return None, [_locked(world, password)]
+    except BusyLoadingError:
+        loading = Finding(name, "warning", "Redis is loading its data", "Work goes on by itself once it has.")
+        return None, [loading]
+    except (RedisError, MastoWatchError, OSError, ValueError) as error:
+        if password.hidden and ("NOAUTH" in str(error) or "Authentication" in str(error)):
+            return None, [_locked(world, password)]
+        slow = isinstance(error, RedisTimeoutError)
+        says = f"Redis does not answer ({'no answer in time' if slow else type(error).__name__})"
+        means = "No job is taken, nothing is polled and the pages are empty until it answers; nothing is lost."
+        mend = f"systemctl {'restart' if slow else 'start'} {unit}" if is_local(world) else ""
+        return None, [Finding(name, "failure", says, means, mend)]
+    return client, [Finding(name, "ok", "answers")]
+
+
+def _without(loaded: Loaded) -> Loaded:
+    """Return the settings without Redis' password, which this user may not read: perhaps it goes without."""
+    return replace(loaded, credentials=None, settings=loaded.settings.model_copy(update={"redis_password_file": None}))
+
+
+def _locked(world: World, password: Secret) -> Finding:
+    if password.hidden:
+        says = "Redis asks for a password, which only root may read here"
+        return Finding("redis", "unknown", says, "Run it again as root to see the rest.", "sudo mastowatch doctor")
+    if password.value:
+        says = "Redis refuses the password"
+        means = "No process gets at its jobs; write the password of Redis' requirepass into the file."
+    else:
+        says = "Redis asks for a password, and none is set up"
+        means = "No process gets at its jobs; write the password into the file, for root alone."
+    path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
+    return Finding("redis", "failure", says, means, f"sudoedit {path}")

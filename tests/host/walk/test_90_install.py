@@ -1,0 +1,15 @@
+"""docs/howto/install.md: by hand, without a program that asks; the host is bare again before it."""
+
+from __future__ import annotations
+
+PAGE = "docs/howto/install.md"
+
+
+def test_by_hand(suite, walk):
+    walk.page(PAGE)
+    assert suite.all_active()
+    assert suite.failed() == []
+
+
+def test_what_is_rehearsed_is_not_filed(suite):
+    assert suite.reports() == {}
