@@ -14,8 +14,10 @@ from mastowatch.cli import main
 from mastowatch.config import Loaded, Settings
 from mastowatch.errors import ConfigError
 from mastowatch.jobs import context as contexts
+from mastowatch.web.dashboard import create_dashboard
 from mastowatch.web.dashboard.access import Access
 from mastowatch.web.dashboard.access.opening import open_access, session_key
+from tests.asgi import client_of
 from tests.mastodon_server import MockMastodon, running_mock
 
 PASSWORD = "correct horse battery"
@@ -133,6 +135,17 @@ def test_open_to_others_with_a_sign_in_it_warns_of_plain_http(files: Path, monke
     caplog.clear()
     assert opened(redis, **where, dashboard_url="https://watch.example").set_up
     assert not caplog.records
+
+
+def test_a_public_address_where_nobody_signs_in_is_told_of_in_the_journal_and_on_each_page(redis: Redis, caplog):
+    settings = Settings(dashboard_url="https://watch.example/mw")
+    view = contexts.view(Loaded(settings, {}), redis)
+    access = open_access(Loaded(settings, {}), view, b"k" * 32)
+    assert [(one.msg, one.url) for one in caplog.records] == [("dashboard_open", "https://watch.example/mw")]
+    page = client_of(create_dashboard(view, access), "https://watch.example").get("/mw/rules").text
+    assert "everybody who reaches https://watch.example/mw reads these pages" in page
+    near = contexts.view(Loaded(Settings(), {}), redis)
+    assert "everybody who reaches" not in client_of(create_dashboard(near), "http://127.0.0.1:9181").get("/").text
 
 
 def test_a_key_that_is_too_short_is_refused_and_none_is_made_up_at_each_start(tmp_path: Path, caplog):

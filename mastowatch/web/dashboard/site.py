@@ -83,6 +83,7 @@ class Site:
             may=person.may,
             csrf=self.access.csrf(request),
             sign_in=self.access.set_up,
+            open_at=self.access.open_at,
             said=said,
             refreshes=live,
             live=_liveness(request),

@@ -15,7 +15,7 @@ from mastowatch.config import Settings
 from mastowatch.jobs.context import View
 from mastowatch.ports.sign_in import EndedSessions, SignInServer
 from mastowatch.web.dashboard.access import csrf
-from mastowatch.web.dashboard.access.address import Address
+from mastowatch.web.dashboard.access.address import Address, is_loopback
 from mastowatch.web.dashboard.access.cookies import Cookies
 from mastowatch.web.dashboard.access.forms import Form, read_form
 from mastowatch.web.dashboard.access.guard import Guard
@@ -72,6 +72,11 @@ class Access:
     def set_up(self) -> bool:
         """Whether people can sign in, and must."""
         return self.passwords is not None or self.mastodon is not None
+
+    @property
+    def open_at(self) -> str:
+        """The address that leads others than this machine here, where nobody has to sign in; "" where all is well."""
+        return "" if self.set_up or is_loopback(self.address.host) else self.address.url
 
     @property
     def base(self) -> str:

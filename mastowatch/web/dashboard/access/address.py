@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import quote, urlsplit
 
 from mastowatch.config import Settings
@@ -54,3 +55,13 @@ class Address:
         if target is None or not fine or "\\" in target or any(ord(one) < 0x21 or ord(one) == 0x7F for one in target):
             target = otherwise
         return self.base + quote(target, safe=_PATH_SAFE)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, as seen from itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import secrets
 
@@ -12,7 +11,7 @@ from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import View, sign_in_server
 from mastowatch.logs import event
 from mastowatch.web.dashboard.access.access import Access
-from mastowatch.web.dashboard.access.address import Address
+from mastowatch.web.dashboard.access.address import is_loopback
 from mastowatch.web.dashboard.access.passwords import Passwords
 
 log = logging.getLogger(__name__)
@@ -52,22 +51,16 @@ def open_access(loaded: Loaded, view: View, key: bytes) -> Access:
 
 
 def _check_reach(settings: Settings, access: Access) -> None:
-    near = _is_loopback(settings.dashboard_bind.host)
+    near = is_loopback(settings.dashboard_bind.host)
     if not access.set_up and not near:
         raise ConfigError(
             f"DASHBOARD_BIND={settings.dashboard_bind} is open to other machines, and nobody has to sign in; set a"
             " sign-in up (mastowatch sign-in --help), or listen on 127.0.0.1"
         )
-    address = Address(settings)
-    if access.set_up and not address.secure and not _is_loopback(address.host):
+    address = access.address
+    if access.open_at:
+        hint = "everybody who reaches that address reads all pages; set a sign-in up: mastowatch sign-in --help"
+        event(log, logging.WARNING, "dashboard_open", url=access.open_at, hint=hint)
+    if access.set_up and not address.secure and not is_loopback(address.host):
         hint = "passwords and sessions can be read on the way; put it behind a proxy with TLS, and set DASHBOARD_URL"
         event(log, logging.WARNING, "dashboard_in_clear", url=address.url, hint=hint)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
