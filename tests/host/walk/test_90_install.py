@@ -5,11 +5,9 @@ from __future__ import annotations
 PAGE = "docs/howto/install.md"
 
 
-def test_by_hand(suite, walk):
+def test_by_hand_and_what_is_rehearsed_is_not_filed(suite, walk):
+    filed = suite.reports()  # by the installation that was purged
     walk.page(PAGE)
     assert suite.all_active()
     assert suite.failed() == []
-
-
-def test_what_is_rehearsed_is_not_filed(suite):
-    assert suite.reports() == {}
+    assert suite.reports() == filed
