@@ -22,6 +22,7 @@ from benchmarks.load.people import BLOCK, LOCAL_EACH, POSTS, kind_of, planted, r
 from benchmarks.load.server import PAGE, PAGED_PER_15_MIN, PER_5_MIN
 from benchmarks.queue.probes import children, cpu_s, pss_mib
 from mastowatch.adapters.redis_common import text
+from tests.demo.__main__ import process
 from tests.redis_server import free_port, private_redis
 
 ROOT = Path(__file__).parents[2]
@@ -190,13 +191,13 @@ def _running(directory: Path, workers: int) -> Iterator[Load]:
     python = [sys.executable, "-m"]
     with ExitStack() as stack:
         url = stack.enter_context(private_redis("--appendonly", "yes"))
-        stack.enter_context(_process("server", [*python, "benchmarks.load.server", str(port)], {}, directory))
+        stack.enter_context(process("server", [*python, "benchmarks.load.server", str(port)], {}, directory))
         _wait_for(f"{server}/api/v2/instance")
         environ = _environment(directory, server, url)
         commands = {f"worker-{one}": ["worker", "--instance", str(one)] for one in range(1, workers + 1)}
         commands |= {"scheduler": ["scheduler"], "stream": ["stream"]}
         running = {
-            name: stack.enter_context(_process(name, [*python, "mastowatch", *command], environ, directory))
+            name: stack.enter_context(process(name, [*python, "mastowatch", *command], environ, directory))
             for name, command in commands.items()
         }
         yield Load(server, stack.enter_context(Redis.from_url(url)), running, directory)
@@ -219,23 +220,6 @@ def _environment(directory: Path, server: str, redis_url: str) -> dict[str, str]
         "POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL": "1",
         **dict.fromkeys(limits, "10000"),
     }
-
-
-@contextmanager
-def _process(
-    name: str, command: Sequence[str], environ: Mapping[str, str], logs: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (logs / f"{name}.log").open("wb") as log:
-        one = subprocess.Popen(command, env={**os.environ, **environ}, stdout=log, stderr=log, cwd=ROOT)
-        try:
-            yield one
-        finally:
-            one.terminate()
-            try:
-                one.wait(20)
-            except subprocess.TimeoutExpired:
-                one.kill()
-                one.wait()
 
 
 def _wait_for(url: str) -> None:

@@ -65,7 +65,7 @@ class Http:
         problem = ""
         try:
             with (
-                _session() as session,
+                plain_session() as session,
                 session.request(
                     method,
                     f"{self._base}{path}",
@@ -90,7 +90,8 @@ class Http:
         raise MastodonUnreachable(f"{what} {problem}")
 
 
-def _session() -> requests.Session:
+def plain_session() -> requests.Session:
+    """Return a session that sends what it is given to send, and nothing that lies about on this machine."""
     session = requests.Session()
     # A password for this host in somebody's .netrc is none of ours.
     session.auth = _no_auth

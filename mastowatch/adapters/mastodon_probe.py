@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from mastowatch.adapters.mastodon_oauth import plain_session
 from mastowatch.ports.probe import Certificate, Forbidden, Reply
 
 # A page of one account or report; the description of an instance with long rules takes some 30 kB.
@@ -41,7 +42,7 @@ class MastodonProbe:
         began, until = time.time(), time.monotonic() + self._timeout_s
         try:
             with (
-                _session() as session,
+                plain_session() as session,
                 session.request(
                     method,
                     f"{self._base}{path}",
@@ -98,17 +99,6 @@ def _why(error: Exception) -> str:
     if "Connection refused" in text:
         return "it refused the connection"
     return f"no answer ({type(error).__name__})"
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    # A password for this host in somebody's .netrc is none of ours.
-    session.auth = _no_auth
-    return session
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def certificate(url: str, *, timeout_s: float) -> Certificate:
