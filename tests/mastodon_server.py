@@ -17,6 +17,7 @@ from mastodon_mock.config import MastodonMockConfig, SeedConfig
 from mastodon_mock.db.models import Account, OAuthToken
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 ALL_SCOPES = ("admin:read", "read", "write")
 
@@ -62,6 +63,7 @@ def start_mock(
     app = create_app(config or MastodonMockConfig(seed=SeedConfig()))
     sessions: Callable[[], Session] = app.state.session_factory
     with sessions() as session:
+        _let_connections_be_left(session)
         if populate is not None:
             populate(session)
         session.commit()
@@ -108,6 +110,13 @@ def _tokens(session: Session) -> dict[str, str]:
     rows = select(Account.username, OAuthToken.access_token).join(OAuthToken, OAuthToken.account_id == Account.id)
     # The first token of an account is the one that counts.
     return dict(session.execute(rows.order_by(OAuthToken.id.desc())).all())
+
+
+def _let_connections_be_left(session: Session) -> None:
+    """Bound no connections to the mock's database: a request whose client was killed leaves one open for long."""
+    pool = session.get_bind().engine.pool
+    assert isinstance(pool, QueuePool)
+    pool._max_overflow = -1  # its bound was given when the mock made it, and it has no other way in
 
 
 def _counting(app: Any, asked: list[Asked]) -> Callable[..., Any]:
