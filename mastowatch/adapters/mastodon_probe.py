@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from mastowatch.adapters.bounded_http import BoundedSession
 from mastowatch.ports.probe import Certificate, Forbidden, Reply
 
 # A page of one account or report; the description of an instance with long rules takes some 30 kB.
@@ -38,10 +39,11 @@ class MastodonProbe:
     def ask(self, method: str, path: str, *, token: str | None = None) -> Reply:
         """See the port."""
         headers = {**self._headers, **({"Authorization": f"Bearer {token}"} if token else {})}
-        began, until = time.time(), time.monotonic() + self._timeout_s
+        began, session = time.time(), BoundedSession(self._timeout_s)
+        ahead_s: float | None = None
         try:
             with (
-                _session() as session,
+                session,
                 session.request(
                     method,
                     f"{self._base}{path}",
@@ -55,11 +57,14 @@ class MastodonProbe:
                 body = b""
                 for part in answer.iter_content(8192):
                     body += part
-                    if len(body) > ANSWER_MAX or time.monotonic() > until:
-                        return Reply(0, "its answer was too long, or too slow", ahead_s=ahead_s)
-                return _reply(answer, body, ahead_s)
+                    if len(body) > ANSWER_MAX:
+                        break
+                if len(body) <= ANSWER_MAX and not session.late:
+                    return _reply(answer, body, ahead_s)
         except (requests.RequestException, ValueError) as error:  # ValueError: a token that can't stand in a header
-            return Reply(0, _why(error))
+            if not session.late:
+                return Reply(0, _why(error))
+        return Reply(0, "its answer was too long, or too slow", ahead_s=ahead_s)
 
 
 def _reply(answer: requests.Response, body: bytes, ahead_s: float | None) -> Reply:
@@ -98,17 +103,6 @@ def _why(error: Exception) -> str:
     if "Connection refused" in text:
         return "it refused the connection"
     return f"no answer ({type(error).__name__})"
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    # A password for this host in somebody's .netrc is none of ours.
-    session.auth = _no_auth
-    return session
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def certificate(url: str, *, timeout_s: float) -> Certificate:
