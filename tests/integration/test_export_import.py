@@ -444,3 +444,39 @@ def test_what_can_not_be_read_or_written_is_told_in_a_line(redis, redis_server, 
     assert (wrong.returncode, "can't be read: No such file" in wrong.stderr) == (2, True)
     wrong = mastowatch(redis_server, "export", "-o", str(tmp_path / "no" / "x"))
     assert (wrong.returncode, "can't be written: No such file" in wrong.stderr) == (1, True)
+
+
+DAMAGE: dict[str, Callable[[Redis], Any]] = {
+    "a claim at no time": lambda redis: redis.hset("mastowatch:claim:7", "changed_at", "inf"),
+    "a claim in no state": lambda redis: redis.hset("mastowatch:claim:7", "state", "odd"),
+    "a claim on nobody": lambda redis: redis.copy("mastowatch:claim:1", "mastowatch:claim:x"),
+    "a key that is no text": lambda redis: redis.copy("mastowatch:claim:1", b"mastowatch:claim:\xff"),
+    "a field that is no text": lambda redis: redis.hset("mastowatch:claim:7", "reason", b"\xff"),
+    "a report with rules that are none": lambda redis: redis.hset("mastowatch:report:55", "rules", "[[]]"),
+    "a measure on nobody": lambda redis: redis.copy("mastowatch:action:7", "mastowatch:action:x"),
+    "a sketch that is a list": lambda redis: (
+        redis.delete("mastowatch:rule:casino:hits"),
+        redis.rpush("mastowatch:rule:casino:hits", 1),
+    ),
+    "a re-arming at no time": lambda redis: redis.hset("mastowatch:rules:rearmed", "casino", "soon"),
+    "a dropped rule without a word": lambda redis: redis.hset("mastowatch:rules:dropped", "casino", "[]"),
+    "switches of another kind": lambda redis: redis.set("mastowatch:rules:dropped", "x"),
+    "a case with an endless score": lambda redis: redis.set(
+        "mastowatch:case:1", (redis.get("mastowatch:case:1") or b"").replace(b'"score":', b'"score":1e999,"was":', 1)
+    ),
+    "an entry of the audit that is none": lambda redis: redis.xadd("mastowatch:audit", {"entry": b"\xff"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_does_not_keep_the_rest_from_being_exported(redis, other, rules_dir, tmp_path, damage):
+    seed(redis, tmp_path)
+    told: list[str] = []
+    whole = list(export(redis, settings(rules_dir), ALL, NOW, left_out=told.append))
+    assert told == []
+    DAMAGE[damage](redis)
+    lines = list(export(redis, settings(rules_dir), ALL, NOW, left_out=told.append))
+    path = tmp_path / "export.jsonl"
+    path.write_bytes(b"".join(lines))
+    taken(other, rules_dir, path)
+    assert len(set(whole[1:-1]) - set(lines)) <= 2
