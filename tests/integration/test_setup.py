@@ -6,6 +6,7 @@ import io
 import os
 import re
 import signal
+import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from redis import Redis
 from mastowatch.cli import main
 from mastowatch.cli.setup.begin import alone
 from mastowatch.cli.setup.places import Places
+from mastowatch.cli.setup.which_redis import look
 from mastowatch.config import envfile, load
 from mastowatch.config.loading import DEFAULT_FILE
 from tests.guarded_mastodon import MANAGE_REPORTS, NEEDED, GuardedMastodon, guarded_mastodon
@@ -511,3 +513,23 @@ def test_the_machines_own_settings_are_known_by_any_path(tmp_path: Path, monkeyp
     monkeypatch.chdir("/etc")
     assert Places.of(Path("mastowatch/mastowatch.env")).units
     assert not Places.of(tmp_path / "mastowatch.env").units
+
+
+@pytest.mark.parametrize("answer", [b"*0\r\n", b":1\r\n", b"$-1\r\n", b"$8\r\nrole:\xff\r\n\r\n"])
+def test_what_is_no_redis_is_told_of_in_a_line(answer: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while asked := connection.recv(4096):
+                    for one in asked.split(b"*")[1:]:
+                        word = one.split(b"\r\n")[2]
+                        replies = {b"HELLO": b"%1\r\n+proto\r\n:3\r\n", b"INFO": answer}
+                        connection.sendall(replies.get(word, b"+OK\r\n"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        [found] = look(f"redis://127.0.0.1:{server.getsockname()[1]}/1", None)
+        thread.join()
+    assert (found.state, "does not speak as Redis does" in found.says) == ("failure", True)
