@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
+from mastowatch.adapters.bounded_http import BoundedSession
 from mastowatch.errors import MastodonAuthError, MastodonRefused, MastodonUnreachable
 
 ANSWER_MAX = 256 * 1024
@@ -61,11 +61,10 @@ class Http:
         data: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
     ) -> tuple[int, bytes]:
-        until = time.monotonic() + self._timeout_s
-        problem = ""
+        problem, session = "", BoundedSession(self._timeout_s)
         try:
             with (
-                plain_session() as session,
+                session,
                 session.request(
                     method,
                     f"{self._base}{path}",
@@ -79,24 +78,15 @@ class Http:
                 body = b""
                 for part in answer.iter_content(8192):
                     body += part
-                    if len(body) > ANSWER_MAX or time.monotonic() > until:
+                    if len(body) > ANSWER_MAX:
                         problem = "was too long, or too slow"
                         break
                 else:
-                    return answer.status_code, body
+                    if not session.late:
+                        return answer.status_code, body
         except requests.RequestException as error:
             problem = f"got no answer ({type(error).__name__})"
+        if session.late:
+            problem = "was too long, or too slow"
         # Out here it has no context: what requests raises may quote what was sent.
         raise MastodonUnreachable(f"{what} {problem}")
-
-
-def plain_session() -> requests.Session:
-    """Return a session that sends what it is given to send, and nothing that lies about on this machine."""
-    session = requests.Session()
-    # A password for this host in somebody's .netrc is none of ours.
-    session.auth = _no_auth
-    return session
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from mastowatch.adapters.mastodon_oauth import plain_session
+from mastowatch.adapters.bounded_http import BoundedSession
 from mastowatch.ports.probe import Certificate, Forbidden, Reply
 
 # A page of one account or report; the description of an instance with long rules takes some 30 kB.
@@ -39,10 +39,11 @@ class MastodonProbe:
     def ask(self, method: str, path: str, *, token: str | None = None) -> Reply:
         """See the port."""
         headers = {**self._headers, **({"Authorization": f"Bearer {token}"} if token else {})}
-        began, until = time.time(), time.monotonic() + self._timeout_s
+        began, session = time.time(), BoundedSession(self._timeout_s)
+        ahead_s: float | None = None
         try:
             with (
-                plain_session() as session,
+                session,
                 session.request(
                     method,
                     f"{self._base}{path}",
@@ -56,11 +57,14 @@ class MastodonProbe:
                 body = b""
                 for part in answer.iter_content(8192):
                     body += part
-                    if len(body) > ANSWER_MAX or time.monotonic() > until:
-                        return Reply(0, "its answer was too long, or too slow", ahead_s=ahead_s)
-                return _reply(answer, body, ahead_s)
+                    if len(body) > ANSWER_MAX:
+                        break
+                if len(body) <= ANSWER_MAX and not session.late:
+                    return _reply(answer, body, ahead_s)
         except (requests.RequestException, ValueError) as error:  # ValueError: a token that can't stand in a header
-            return Reply(0, _why(error))
+            if not session.late:
+                return Reply(0, _why(error))
+        return Reply(0, "its answer was too long, or too slow", ahead_s=ahead_s)
 
 
 def _reply(answer: requests.Response, body: bytes, ahead_s: float | None) -> Reply:

@@ -15,7 +15,7 @@ from typing import Any
 from redis import Redis
 
 from mastowatch.adapters import redis_actions, redis_rule_stats, redis_store
-from mastowatch.adapters.redis_common import InRedis, ours, text, texts
+from mastowatch.adapters.redis_common import InRedis, answers, ours, text, texts
 from mastowatch.adapters.redis_rule_stats import RedisRuleStats
 from mastowatch.adapters.redis_rule_switches import RedisRuleSwitches
 from mastowatch.ports.types import AccountAction, Claim
@@ -190,7 +190,7 @@ class RedisPortable(InRedis):
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
         self._cases = redis_store.RedisCases(redis)
-        self._read: Mapping[str, Callable[[float], Iterator[Record]]] = {
+        self._read: Mapping[str, Callable[[float], Iterator[Record | None]]] = {
             "claim": self._claims,
             "report": self._reports,
             "measure": self._measures,
@@ -209,8 +209,11 @@ class RedisPortable(InRedis):
             "rule_dropped": self._merge_dropped,
         }
 
-    def read(self, kind: str, since: float) -> Iterator[Record]:
-        """Yield the records of a kind that changed at or after ``since`` (epoch seconds); raises StoreUnavailable."""
+    def read(self, kind: str, since: float) -> Iterator[Record | None]:
+        """Yield the records of a kind that changed at or after ``since`` (epoch seconds); raises StoreUnavailable.
+
+        None stands for one that is damaged.
+        """
         return self._read[kind](since)
 
     def knows(self, kind: str) -> bool:
@@ -227,9 +230,9 @@ class RedisPortable(InRedis):
     @ours
     def _page(self, cursor: int, pattern: str) -> tuple[int, list[str]]:
         following, keys = self._redis.scan(cursor, match=pattern, count=READ_AT_ONCE)
-        return int(following), [text(key) for key in keys]
+        return int(following), [_key(raw) for raw in keys]
 
-    def _hashes(self, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
+    def _hashes(self, prefix: str) -> Iterator[tuple[str, dict[Any, Any]]]:
         """Yield each hash whose key begins so, by what comes after; what is of another type is passed over."""
         cursor, begun = 0, False
         while cursor or not begun:
@@ -238,36 +241,42 @@ class RedisPortable(InRedis):
             yield from self._hashes_at(prefix, keys)
 
     @ours
-    def _hashes_at(self, prefix: str, keys: list[str]) -> list[tuple[str, dict[str, str]]]:
+    def _hashes_at(self, prefix: str, keys: list[str]) -> list[tuple[str, dict[Any, Any]]]:
         with self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hgetall(key)
             found = pipe.execute(raise_on_error=False)
         return [
-            (key.removeprefix(prefix), texts(raw))
+            (key.removeprefix(prefix), raw)
             for key, raw in zip(keys, found, strict=True)
             if isinstance(raw, dict) and raw
         ]
 
-    def _claims(self, since: float) -> Iterator[Record]:
+    def _claims(self, since: float) -> Iterator[Record | None]:
         for account_id, fields in self._hashes("mastowatch:claim:"):
-            claim = _readable(redis_store.claim_of, account_id, fields)
-            if claim is not None and claim.changed_at >= since:
+            claim = _of_hash(redis_store.claim_of, account_id, fields)
+            if claim is None:
+                yield None
+            elif claim.changed_at >= since:
                 yield {**asdict(claim), "rules": list(claim.rules)}
 
-    def _reports(self, since: float) -> Iterator[Record]:
+    def _reports(self, since: float) -> Iterator[Record | None]:
         for report_id, fields in self._hashes(RedisRuleStats.REPORT):
-            record = _readable(_report, report_id, fields)
-            if record is not None and max(record["filed_at"], record["decided_at"]) >= since:
+            record = _of_hash(_report, report_id, fields)
+            if record is None:
+                yield None
+            elif max(record["filed_at"], record["decided_at"]) >= since:
                 yield record
 
-    def _measures(self, since: float) -> Iterator[Record]:
+    def _measures(self, since: float) -> Iterator[Record | None]:
         for account_id, fields in self._hashes("mastowatch:action:"):
-            action = _readable(redis_actions.action_of, account_id, fields)
-            if action is not None and (action.changed_at >= since or not action.ended):
+            action = _of_hash(redis_actions.action_of, account_id, fields)
+            if action is None:
+                yield None
+            elif action.changed_at >= since or not action.ended:
                 yield {**asdict(action), "others": list(action.others), "reopen": list(action.reopen)}
 
-    def _all_cases(self, since: float) -> Iterator[Record]:
+    def _all_cases(self, since: float) -> Iterator[Record | None]:
         ids = self._case_ids(since)
         for account_id in ids:
             case = self._cases.get(account_id)
@@ -278,42 +287,40 @@ class RedisPortable(InRedis):
     def _case_ids(self, since: float) -> list[str]:
         return [text(raw) for raw in self._redis.zrangebyscore("mastowatch:cases", since, "+inf")]
 
-    def _rule_records(self, since: float) -> Iterator[Record]:
+    def _rule_records(self, since: float) -> Iterator[Record | None]:
         del since
         for rule_id, fields in self._hashes(RedisRuleStats.RULE):
-            record = _readable(redis_rule_stats.rule_record, rule_id, fields, 0, 0)
-            if record is not None:
+            record = _of_hash(_rule_record, rule_id, fields)
+            if record is None:
+                yield None
+            else:
                 sketches = {name: self._sketch(f"{RedisRuleStats.RULE}{rule_id}:{name}") for name in _SKETCHES}
                 yield {**asdict(record), **sketches}
 
     @ours
     def _sketch(self, key: str) -> str:
-        raw: Any = self._redis.get(key)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(key)
+            raw = answers(pipe)[0]  # None for what is no sketch
         return b64encode(raw or b"").decode()
 
     @ours
     def _field_values(self, key: str) -> dict[str, str]:
-        return texts(self._redis.hgetall(key))
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(key)
+            found = answers(pipe)[0] or {}
+        return {_key(name): _key(value) for name, value in found.items()}
 
-    def _rearmed(self, since: float) -> Iterator[Record]:
+    def _rearmed(self, since: float) -> Iterator[Record | None]:
         del since
         for rule_id, at in sorted(self._field_values(RedisRuleSwitches.REARMED).items()):
-            yield {"rule_id": rule_id, "at": float(at)}
+            yield _readable(_rearming, rule_id, at)
 
-    def _dropped(self, since: float) -> Iterator[Record]:
+    def _dropped(self, since: float) -> Iterator[Record | None]:
         del since
         told = self._field_values(RedisRuleSwitches.TOLD)
         for rule_id, raw in sorted(self._field_values(RedisRuleSwitches.DROPPED).items()):
-            one = _readable(json.loads, raw)
-            if one is not None:
-                at = float(one["at"])
-                yield {
-                    "rule_id": rule_id,
-                    "why": one["why"],
-                    "by": one["by"],
-                    "at": at,
-                    "told": told.get(rule_id) == repr(at),
-                }
+            yield _readable(_drop_of, rule_id, raw, told.get(rule_id))
 
     # --- merging -----------------------------------------------------------------------------------------
 
@@ -393,8 +400,31 @@ def _readable(read: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 -- 
     """Return what ``read`` makes of it; None for what is damaged: that is not carried to another place."""
     try:
         return read(*given)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _of_hash(read: Callable[[str, dict[str, str]], Any], name: str, raw: dict[Any, Any]) -> Any:  # noqa: ANN401 -- see above
+    return _readable(lambda: read(name, texts(raw)))
+
+
+def _key(raw: bytes | str) -> str:
+    """Return a name as text; what is no text is none of ours, and nothing that takes it in will know it."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+
+
+def _rule_record(rule_id: str, fields: Mapping[str, str]) -> Any:  # noqa: ANN401 -- what the adapter of statistics makes
+    return redis_rule_stats.rule_record(rule_id, fields, 0, 0)
+
+
+def _rearming(rule_id: str, at: str) -> Record:
+    return {"rule_id": rule_id, "at": float(at)}
+
+
+def _drop_of(rule_id: str, raw: str, told: str | None) -> Record:
+    one = json.loads(raw)
+    at = float(one["at"])
+    return {"rule_id": rule_id, "why": one["why"], "by": one["by"], "at": at, "told": told == repr(at)}
 
 
 def _report(report_id: str, fields: Mapping[str, str]) -> Record:

@@ -50,6 +50,11 @@ class Sentinels(Sentinel):
                 troubles.append(f"{_name(one)}: {error}")
                 unwell.append(one)
                 continue
+            except (LookupError, ValueError, TypeError, AttributeError) as error:
+                # One that answers anything else must not keep the others from being asked.
+                troubles.append(f"{_name(one)}: it answers what no sentinel does ({type(error).__name__})")
+                unwell.append(one)
+                continue
             well.append(one)
             told[address] += 1
             if told[address] > len(ordered) // 2:

@@ -118,26 +118,29 @@ def write(directory: Path, name: str, text: str) -> None:
     path = directory / name
     if not path.parent.exists():
         path.parent.mkdir(mode=0o755)
-        _hand_over(path.parent, directory)
+        if owner := _other_owner(directory):
+            os.chown(path.parent, *owner, follow_symlinks=False)
     # Names that begin with a dot are no rules: nobody reads half a file.
     handle, beside = tempfile.mkstemp(prefix=".", suffix=".import", dir=path.parent)
     try:
+        # By its handle: whoever the directory belongs to could put a link to any file of root's in its place.
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, _MODE)
+            if owner := _other_owner(directory):
+                os.fchown(handle, *owner)
             file.write(text.encode())
             file.flush()
-            os.fsync(file.fileno())
-        Path(beside).chmod(_MODE)
-        _hand_over(Path(beside), directory)
+            os.fsync(handle)
         Path(beside).replace(path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
 
 
-def _hand_over(path: Path, directory: Path) -> None:
+def _other_owner(directory: Path) -> tuple[int, int] | None:
     facts = directory.stat()
-    if (facts.st_uid, facts.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(path, facts.st_uid, facts.st_gid)
+    owner = (facts.st_uid, facts.st_gid)
+    return owner if owner != (os.geteuid(), os.getegid()) else None
 
 
 def parse(name: str, text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,16 +40,17 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
     def look(view: View) -> int:
         now = view.clock()
         parts = PARTS if arguments.what == "all" else (arguments.what,)
-        lines = export(
-            view.redis, loaded.settings, Wanted(parts, moment_of("--since", arguments.since, now) or 0.0), now
-        )
+        damaged = Counter[str]()
+        wanted_ = Wanted(parts, moment_of("--since", arguments.since, now) or 0.0)
+        lines = export(view.redis, loaded.settings, wanted_, now, left_out=lambda kind: damaged.update([kind]))
         if str(arguments.output) == "-":
             for line in lines:
                 sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
-            return 0
-        written = _write(arguments.output, lines)
-        print(f"{arguments.output}: {written} lines", file=sys.stderr)
+        else:
+            print(f"{arguments.output}: {_write(arguments.output, lines)} lines", file=sys.stderr)
+        for kind, number in damaged.items():
+            print(f"left out, as damaged: {number} of kind {kind}", file=sys.stderr)
         return 0
 
     try:

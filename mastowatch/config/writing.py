@@ -69,7 +69,8 @@ def replace_file(path: Path, content: bytes, *, mode: int, owner: tuple[int, int
             raise
         _sync_directory(path.parent)
     except OSError as error:
-        raise ConfigError(f"{path}: can't be written ({error.strerror}); run this as root") from error
+        todo = "run this as root" if isinstance(error, PermissionError) else "nothing of it was changed"
+        raise ConfigError(f"{path}: can't be written ({error.strerror}); {todo}") from error
 
 
 def _text(path: Path) -> str:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from mastowatch import metrics
 from mastowatch.errors import BudgetExhausted
 from mastowatch.jobs.context import Context
-from mastowatch.jobs.queues import is_id
+from mastowatch.jobs.queues import LOCAL_MORE, is_id
 from mastowatch.logs import event
 from mastowatch.ports.types import Account, Origin
 
@@ -96,10 +96,14 @@ class _Poll:
 
     def look(self) -> None:
         """Look at the newest page, close the gap below it, and sweep on."""
-        if self._full():
+        full = self._full()
+        if full and (self.origin != "local" or self.context.jobs.full(LOCAL_MORE)):
             return
         newest = self.context.mastodon("poll").newest_accounts(self.origin)
-        _hand_on(self.context, newest.accounts, self.progress)
+        # Whoever signs up here comes before what has filled the queue from elsewhere.
+        _hand_on(self.context, newest.accounts, self.progress, at_front=full)
+        if full:
+            return
         if not newest.accounts:
             if self._cursor(self.head) is None:
                 # Nobody is known yet: whoever comes is a newcomer, however many come at once.
@@ -167,7 +171,7 @@ class _Poll:
         return False
 
 
-def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) -> None:
+def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress, *, at_front: bool = False) -> None:
     """Queue the judgement of those that a rule wants to see and that have changed since the last one."""
     seen = [account for account in accounts if not account.suspended and is_id(account.id)]
     now = datetime.fromtimestamp(context.clock(), UTC)
@@ -175,7 +179,7 @@ def _hand_on(context: Context, accounts: Iterable[Account], progress: Progress) 
     known = context.judged.fingerprints(account.id for account in wanted)
     judged_by = context.judged_by()
     fresh = [one for one in wanted if known.get(one.id) != fingerprint(one, judged_by)]
-    handed_on = sum(context.jobs.analyze(account.id) for account in fresh)
+    handed_on = sum(context.jobs.analyze(account.id, at_front=at_front) for account in fresh)
     progress.seen += len(seen)
     progress.handed_on += handed_on
     context.tally.add(metrics.ACCOUNTS_SEEN, len(seen))

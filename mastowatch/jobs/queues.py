@@ -29,6 +29,8 @@ IDS_MAX = 20
 # No more work is looked for while so many jobs of a queue wait, as Mastodon's limits let some 1,500 accounts an hour be
 # judged: more would fill Redis, and be found again later anyway.
 WAITING_MAX = 10_000
+# So many more of local newcomers: a wave from elsewhere must not hide who signs up here.
+LOCAL_MORE = 1_000
 # What a job carries under one name: an id, or a list of them where the name ends like this.
 Argument = str | list[str]
 _LIST = "_ids"
@@ -162,9 +164,9 @@ class Jobs:
             **self._options(spec, checked),
         )
 
-    def analyze(self, account_id: str) -> bool:
+    def analyze(self, account_id: str, *, at_front: bool = False) -> bool:
         """Queue the judgement of an account; False if it is queued already."""
-        return self.submit("analyze_and_maybe_report", {"account_id": account_id}) is not None
+        return self.submit("analyze_and_maybe_report", {"account_id": account_id}, at_front=at_front) is not None
 
     def analyze_again(self, account_id: str) -> None:
         """Queue the judgement of an account, also of one that is being judged right now, maybe a moment too early.
@@ -174,8 +176,8 @@ class Jobs:
         if not self.analyze(account_id):
             self.submit("judge_again", {"account_id": account_id})
 
-    def full(self) -> str:
-        """Say that WAITING_MAX judgements wait or are delayed, "" while they are fewer.
+    def full(self, more: int = 0) -> str:
+        """Say that WAITING_MAX judgements, and so many more, wait or are delayed, "" while they are fewer.
 
         For those who look for work and can do so again later: what has been found is queued in any case.
         """
@@ -183,7 +185,7 @@ class Jobs:
             pipe.llen(f"rq:queue:{DEFAULT}")
             pipe.zcard(f"rq:scheduled:{DEFAULT}")
             waiting = sum(pipe.execute())
-        return f"{waiting:,} judgements wait already" if waiting >= WAITING_MAX else ""
+        return f"{waiting:,} judgements wait already" if waiting >= WAITING_MAX + more else ""
 
     def facts(self, now: float) -> list[QueueFacts]:
         """Return how the queues stand; ``now`` is epoch seconds."""

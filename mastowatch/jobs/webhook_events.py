@@ -22,11 +22,15 @@ class BadEvent(MastoWatchError):
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """An event's task with the name of its argument (none: it is only counted), and whether it is about a post."""
+    """An event's task with the name of its argument (none: it is only counted), and whether it is about a post.
+
+    ``foreign``: other servers have it sent, as many as they like.
+    """
 
     task: str = ""
     argument: str = ""
     post: bool = False
+    foreign: bool = False
 
 
 _ACCOUNT = _Kind("analyze_and_maybe_report", "account_id")
@@ -36,7 +40,7 @@ EVENTS: Mapping[str, _Kind] = {
     "account.approved": _Kind(),
     "account.created": _ACCOUNT,
     "account.updated": _ACCOUNT,
-    "report.created": _Kind("annotate_report", "report_id"),
+    "report.created": _Kind("annotate_report", "report_id", foreign=True),
     # What became of our own reports is read back from Mastodon, which a lost webhook can't spoil.
     "report.updated": _Kind(),
     "status.created": _POST,
@@ -46,12 +50,16 @@ EVENTS: Mapping[str, _Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event and its task; without one there is no work in it. ``private``: nobody else may learn of it."""
+    """An event and its task; without one there is no work in it. ``private``: nobody else may learn of it.
+
+    ``foreign``: other servers have it sent, so it must not take the room of what happens here.
+    """
 
     name: str
     task: str = ""
     arguments: Mapping[str, str] | None = None
     private: bool = False
+    foreign: bool = False
 
 
 def read(body: bytes) -> Event:
@@ -68,7 +76,7 @@ def read(body: bytes) -> Event:
         raise BadEvent(f"the event is none of Mastodon's: {', '.join(EVENTS)}")
     if not kind.task:
         return Event(str(found["event"]))
-    return Event(str(found["event"]), kind.task, {kind.argument: _id(entity)})
+    return Event(str(found["event"]), kind.task, {kind.argument: _id(entity)}, foreign=kind.foreign)
 
 
 def _parsed(body: bytes) -> Mapping[str, object]:

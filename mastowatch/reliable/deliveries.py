@@ -26,8 +26,8 @@ Outcome = Literal["queued", "waits", "repeated", "marked", "busy", "full"]
 _MOVED_FROM_MAX = 10_000
 
 # ARGV: seconds to keep a mark, longest queue to look through, most jobs that may wait on a queue or be delayed, then
-# for each delivery: mark, job id or "", queue, count of what follows, the job's fields and values. The first line has
-# a Redis that is full refuse all of it at once.
+# for each delivery: mark, job id or "", queue, how many places of waiting jobs it leaves to others, count of what
+# follows, the job's fields and values. The first line has a Redis that is full refuse all of it at once.
 _ENQUEUE = """#!lua
 local ENDED = {finished = true, failed = true, stopped = true, canceled = true}
 
@@ -49,7 +49,7 @@ local function move(id, key, queue)
   redis.call('RPUSH', 'rq:queue:' .. queue, id)
 end
 
-local function place(id, queue, first, last)
+local function place(id, queue, spare, first, last)
   local key = 'rq:job:' .. id
   local status = redis.call('HGET', key, 'status')
   if status == 'started' then return 'busy' end
@@ -58,7 +58,7 @@ local function place(id, queue, first, last)
     return 'waits'
   end
   local waiting = redis.call('LLEN', 'rq:queue:' .. queue) + redis.call('ZCARD', 'rq:scheduled:' .. queue)
-  if waiting >= tonumber(ARGV[3]) then return 'full' end
+  if waiting >= tonumber(ARGV[3]) - spare then return 'full' end
   if status then forget(id, key) else redis.call('DEL', key) end
   redis.call('HSET', key, unpack(ARGV, first, last))
   redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
@@ -68,17 +68,18 @@ end
 
 local outcomes, at = {}, 4
 while at <= #ARGV do
-  local mark, id, queue, width = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
+  local mark, id, queue, spare, width = unpack(ARGV, at, at + 4)
+  local first, last = at + 5, at + 4 + tonumber(width)
   local outcome = 'marked'
   if redis.call('EXISTS', mark) == 1 then
     outcome = 'repeated'
   elseif id ~= '' then
-    outcome = place(id, queue, at + 4, at + 3 + width)
-    if outcome == 'busy' then outcome = place(id .. '-again', queue, at + 4, at + 3 + width) end
+    outcome = place(id, queue, spare, first, last)
+    if outcome == 'busy' then outcome = place(id .. '-again', queue, spare, first, last) end
   end
   if outcome ~= 'busy' and outcome ~= 'full' then redis.call('SET', mark, '1', 'EX', ARGV[1]) end
   outcomes[#outcomes + 1] = outcome
-  at = at + 4 + width
+  at = last + 1
 end
 return outcomes
 """
@@ -95,10 +96,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Something that was delivered: the key of its ``mark``, and its job, if there is work in it."""
+    """Something that was delivered: the key of its ``mark``, and its job, if there is work in it.
+
+    Of the jobs that may wait it leaves ``spare`` to others.
+    """
 
     mark: str
     record: Record | None
+    spare: int = 0
 
 
 def record(queue: Queue, func: str, *, job_id: str, retry: Retry, **options: Any) -> Record:  # noqa: ANN401 -- RQ's options
@@ -121,8 +126,15 @@ def enqueue(redis: Redis, deliveries: Sequence[Delivery], *, mark_ttl_s: int, wa
     args: list[Any] = [mark_ttl_s, _MOVED_FROM_MAX, waiting_max]
     for one in deliveries:
         if one.record is None:
-            args += (one.mark, "", "", 0)
+            args += (one.mark, "", "", 0, 0)
         else:
-            args += (one.mark, one.record.job_id, one.record.queue, len(one.record.fields), *one.record.fields)
+            args += (
+                one.mark,
+                one.record.job_id,
+                one.record.queue,
+                one.spare,
+                len(one.record.fields),
+                *one.record.fields,
+            )
     found = redis.register_script(_ENQUEUE)(args=args)
     return [cast("Outcome", raw.decode() if isinstance(raw, bytes) else raw) for raw in found]

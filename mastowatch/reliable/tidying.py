@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.group import Group
+from rq.queue import Queue
 from rq.registry import clean_registries
 from rq.worker_registration import clean_worker_registry
 
 from mastowatch.logs import event
 from mastowatch.reliable import scripts
 from mastowatch.reliable.lock import OwnedLock
+from mastowatch.reliable.serializer import JsonJob
 
 if TYPE_CHECKING:
     from mastowatch.reliable.worker import ReliableWorker
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_S = 30
+
+
+class _SilentJob(JsonJob):
+    """A job that calls nobody: with ``only``, its callback and its webhooks are by another hand."""
+
+    failure_callback = success_callback = stopped_callback = None
+
+    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- RQ's
+        """Send none."""
 
 
 def tidying_lock(redis: Redis, owner: str) -> OwnedLock:
@@ -65,7 +76,8 @@ class Tidying:
             now = int(time.time())
             for queue in self._worker.queues:
                 self._prolong(keys=[queue.started_job_registry.key], args=[now + EVERY_S, now + 3 * EVERY_S])
-                clean_registries(queue, self._worker.exception_handlers)
+                # RQ fails what its worker has left behind, and calls back for it.
+                clean_registries(self._as_cleaned(queue), self._worker.exception_handlers)
                 clean_worker_registry(queue)
             Group.clean_registries(connection=self._worker.connection)
         except RedisError:
@@ -75,3 +87,10 @@ class Tidying:
             event(log, logging.ERROR, "tidying_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
         finally:
             self._lock.release()
+
+    def _as_cleaned(self, queue: Queue) -> Queue:
+        if self._worker.only is None:
+            return queue
+        return self._worker.queue_class(
+            queue.name, connection=queue.connection, serializer=queue.serializer, job_class=_SilentJob
+        )

@@ -20,7 +20,7 @@ from mastowatch import metrics
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import webhook_events
 from mastowatch.jobs.intake import Intake
-from mastowatch.jobs.queues import Jobs
+from mastowatch.jobs.queues import WAITING_MAX, Jobs
 from mastowatch.jobs.webhook_events import BadEvent, Event
 from mastowatch.logs import event
 from mastowatch.redis_trouble import trouble
@@ -131,9 +131,10 @@ class Webhooks:
 
     async def _taken_in(self, found: Event, body: bytes) -> ASGIApp:
         record = self._jobs.record(found.task, found.arguments or {}, urgent=True) if found.task else None
+        spare = WAITING_MAX // 2 if found.foreign else 0
         mark = f"mastowatch:webhook:{hashlib.sha256(body).hexdigest()[:32]}"
         try:
-            outcome = await asyncio.wait_for(self._intake.put(Delivery(mark, record)), ANSWER_S)
+            outcome = await asyncio.wait_for(self._intake.put(Delivery(mark, record, spare)), ANSWER_S)
         except (StoreUnavailable, TimeoutError) as error:
             amiss = trouble(error)
             return self._put_off(amiss.title, f"{amiss.says}; send this again")

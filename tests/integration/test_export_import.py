@@ -24,7 +24,7 @@ from mastowatch.jobs.filing import SETTLE_S
 from mastowatch.jobs.portable.exporting import Wanted, export
 from mastowatch.jobs.portable.importing import Given, import_
 from mastowatch.jobs.portable.records import LINES
-from mastowatch.jobs.refusals import BadParameter
+from mastowatch.jobs.refusals import BadParameter, WrongState
 from mastowatch.ports.types import AccountAction, AuditEntry, OpenReport
 from tests.covered import covered
 from tests.filing_history import World
@@ -340,6 +340,13 @@ FAULTS = [
     (at("rule_record", hits="QUJD"), "hits: Value error, is no HyperLogLog"),
     (at("rule_file", text="id = "), "the rules can't be used: casino.toml"),
     (at("audit", place="99999999999999-0"), "place: is in the future"),
+    (at("audit", rules={"*": float("nan")}), "line 13: rules."),
+    (at("audit", at=NOW + 90_000), "at: is in the future"),
+    (at("case", judged_at=NOW + 90_000), "judged_at: is in the future"),
+    (at("claim", changed_at=253402300799.0), "changed_at: is in the future"),
+    (at("rule_rearmed", at=NOW + 90_000), "at: is in the future"),
+    (at("rule_file", name="\u20ac" * 100 + ".toml"), "name: Value error, must be 200 bytes"),
+    (at("rule_list", name="host\u202es"), "name: Value error, must be 200 bytes"),
     (at("header", format=2), "line 1: format: 2 is newer than this version reads"),
     (at("header", layout=99), "was written by a newer version"),
     (at("header", instance="https://elsewhere.example"), "is about https://elsewhere.example, and INSTANCE_BASE"),
@@ -444,3 +451,62 @@ def test_what_can_not_be_read_or_written_is_told_in_a_line(redis, redis_server, 
     assert (wrong.returncode, "can't be read: No such file" in wrong.stderr) == (2, True)
     wrong = mastowatch(redis_server, "export", "-o", str(tmp_path / "no" / "x"))
     assert (wrong.returncode, "can't be written: No such file" in wrong.stderr) == (1, True)
+
+
+DAMAGE: dict[str, Callable[[Redis], Any]] = {
+    "a claim at no time": lambda redis: redis.hset("mastowatch:claim:7", "changed_at", "inf"),
+    "a claim in no state": lambda redis: redis.hset("mastowatch:claim:7", "state", "odd"),
+    "a claim on nobody": lambda redis: redis.copy("mastowatch:claim:1", "mastowatch:claim:x"),
+    "a key that is no text": lambda redis: redis.copy("mastowatch:claim:1", b"mastowatch:claim:\xff"),
+    "a field that is no text": lambda redis: redis.hset("mastowatch:claim:7", "reason", b"\xff"),
+    "a report with rules that are none": lambda redis: redis.hset("mastowatch:report:55", "rules", "[[]]"),
+    "a measure on nobody": lambda redis: redis.copy("mastowatch:action:7", "mastowatch:action:x"),
+    "a sketch that is a list": lambda redis: (
+        redis.delete("mastowatch:rule:casino:hits"),
+        redis.rpush("mastowatch:rule:casino:hits", 1),
+    ),
+    "a re-arming at no time": lambda redis: redis.hset("mastowatch:rules:rearmed", "casino", "soon"),
+    "a dropped rule without a word": lambda redis: redis.hset("mastowatch:rules:dropped", "casino", "[]"),
+    "switches of another kind": lambda redis: redis.set("mastowatch:rules:dropped", "x"),
+    "a case with an endless score": lambda redis: redis.set(
+        "mastowatch:case:1", (redis.get("mastowatch:case:1") or b"").replace(b'"score":', b'"score":1e999,"was":', 1)
+    ),
+    "an entry of the audit that is none": lambda redis: redis.xadd("mastowatch:audit", {"entry": b"\xff"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_does_not_keep_the_rest_from_being_exported(redis, other, rules_dir, tmp_path, damage):
+    seed(redis, tmp_path)
+    told: list[str] = []
+    whole = list(export(redis, settings(rules_dir), ALL, NOW, left_out=told.append))
+    assert told == []
+    DAMAGE[damage](redis)
+    lines = list(export(redis, settings(rules_dir), ALL, NOW, left_out=told.append))
+    path = tmp_path / "export.jsonl"
+    path.write_bytes(b"".join(lines))
+    taken(other, rules_dir, path)
+    assert len(set(whole[1:-1]) - set(lines)) <= 2
+
+
+def test_a_rule_file_that_can_not_be_written_is_told_in_a_line_and_comes_the_next_time(
+    redis, other, rules_dir, tmp_path
+):
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    in_its_way = elsewhere / "casino.toml"
+    real = contexts.write_rule_source
+    with pytest.MonkeyPatch.context() as patch:
+
+        def no_room(directory: Path, name: str, text: str) -> None:
+            if name == in_its_way.name:
+                raise OSError(28, "No space left on device")
+            real(directory, name, text)
+
+        patch.setattr(contexts, "write_rule_source", no_room)
+        with pytest.raises(WrongState, match=r"No space left on device.*run the same command again"):
+            taken(other, elsewhere, path)
+    assert taken(other, elsewhere, path)["rule_file"] == {"added": 1}
+    assert in_its_way.read_text() == RULE

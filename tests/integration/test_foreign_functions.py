@@ -14,7 +14,8 @@ from mastowatch.config import Settings
 from mastowatch.jobs.queues import TASKS
 from mastowatch.jobs.worker import create_worker
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
-from tests.engine import fail, leftovers, note, notes, start
+from mastowatch.reliable.tidying import Tidying
+from tests.engine import fail, leftovers, made, note, notes, start
 
 pytestmark = pytest.mark.redis
 ONLY = frozenset({"tests.engine.note", "tests.engine.fail"})
@@ -70,6 +71,27 @@ def test_a_follow_up_that_somebody_planted_calls_nothing_back(queue: JsonQueue, 
     start(redis_server, ["default"], burst=True, only=ONLY).join(60)
     assert redis.llen("rq:followups:default") == 0
     assert notes(redis) == []
+
+
+def plant_an_abandoned_run(queue: JsonQueue, redis: Redis) -> JsonJob:
+    """Leave what RQ's own cleaning takes for a job whose worker has died, with a callback and a webhook."""
+    job = queue.enqueue(fail, on_failure=Callback(called))
+    queue.remove(job)
+    hooks = json.dumps([{"url": "http://127.0.0.1:9/", "job_status": "failed"}])
+    redis.hset(job.key, mapping={"status": "started", "webhooks": hooks})
+    redis.zadd(queue.started_job_registry.key, {f"{job.id}:planted": 1})
+    return job
+
+
+@pytest.mark.parametrize("only", [ONLY, None])
+def test_tidying_up_calls_nothing_back_either(queue: JsonQueue, redis: Redis, monkeypatch, only):
+    sent = []
+    monkeypatch.setattr(JsonJob, "send_webhooks", lambda *_, **__: sent.append("webhook"))
+    job = plant_an_abandoned_run(queue, redis)
+    with made(redis, only=only) as worker:
+        Tidying(worker).run()
+    assert job.get_status(refresh=True) == "failed"
+    assert (notes(redis), sent) == (([], []) if only else (["callback"], ["webhook"]))
 
 
 def test_without_a_list_callbacks_are_called_as_ever(queue: JsonQueue, redis: Redis, redis_server: str):

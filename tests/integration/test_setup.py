@@ -6,6 +6,7 @@ import io
 import os
 import re
 import signal
+import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,11 @@ import pytest
 from redis import Redis
 
 from mastowatch.cli import main
+from mastowatch.cli.setup.begin import alone
+from mastowatch.cli.setup.places import Places
+from mastowatch.cli.setup.which_redis import look
 from mastowatch.config import envfile, load
+from mastowatch.config.loading import DEFAULT_FILE
 from tests.guarded_mastodon import MANAGE_REPORTS, NEEDED, GuardedMastodon, guarded_mastodon
 from tests.redis_server import private_redis
 from tests.typing_person import Person, person_at
@@ -465,3 +470,66 @@ def test_once_more_with_a_flag_nothing_else_is_asked(run, env: Path, first, tmp_
         person.answers("Go on?")
         assert person.ends() == 0, person.read
     assert load({}, env).secret("webhook_secret") == "of-the-hook"
+
+
+# Other servers, other paths, other runs ------------------------------------------------------------------------------
+
+
+def test_a_token_is_not_sent_to_another_server_than_its_own(run, env: Path, first):
+    assert run(*first)[0] == 0
+    before = everything(env.parent)
+    with guarded_mastodon() as other:
+        status, told = run("--instance", other.url, "--yes")
+        assert status == 1, told
+        assert "--access-token-file" in told
+        assert "GET /api/v1/accounts/verify_credentials" not in other.asked
+        assert everything(env.parent) == before
+        assert run("--instance", other.url, "--yes", "--force")[0] == 0
+
+
+def test_a_token_that_could_not_be_written_is_given_back(env: Path, redis_url, mastodon):
+    (env.parent / "credentials").write_text("no directory")
+    words = ["--config", str(env), "setup", "--instance", mastodon.url, "--authorize", "--redis", redis_url, "--yes"]
+    with person_at(*words) as person:
+        person.answers("Code", mastodon.authorise(shown_address(person.waits_for("state=") + person.waits_for("\n"))))
+        assert person.ends() == 1, person.read
+    assert not mastodon.tokens
+
+
+def test_two_at_once_lose_nothing(run, env: Path, first):
+    assert run(*first)[0] == 0
+    with alone(Places.of(env)):
+        status, told = run("--stream", "--yes", "--dashboard-url", "https://m.example/watch")
+    assert "another setup is under way" in told
+    assert status == 2
+    assert "DASHBOARD_URL=https://m.example/watch" not in env.read_text()
+
+
+def test_the_machines_own_settings_are_known_by_any_path(tmp_path: Path, monkeypatch):
+    link = tmp_path / "link.env"
+    link.symlink_to(DEFAULT_FILE)
+    assert Places.of(link).units
+    assert Places.of(Path("/etc/../etc/mastowatch/mastowatch.env")).units
+    monkeypatch.chdir("/etc")
+    assert Places.of(Path("mastowatch/mastowatch.env")).units
+    assert not Places.of(tmp_path / "mastowatch.env").units
+
+
+@pytest.mark.parametrize("answer", [b"*0\r\n", b":1\r\n", b"$-1\r\n", b"$8\r\nrole:\xff\r\n\r\n"])
+def test_what_is_no_redis_is_told_of_in_a_line(answer: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while asked := connection.recv(4096):
+                    for one in asked.split(b"*")[1:]:
+                        word = one.split(b"\r\n")[2]
+                        replies = {b"HELLO": b"%1\r\n+proto\r\n:3\r\n", b"INFO": answer}
+                        connection.sendall(replies.get(word, b"+OK\r\n"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        [found] = look(f"redis://127.0.0.1:{server.getsockname()[1]}/1", None)
+        thread.join()
+    assert (found.state, "does not speak as Redis does" in found.says) == ("failure", True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import pwd
 import shutil
 import stat
 import tempfile
@@ -275,3 +276,30 @@ def test_a_redis_that_does_not_come_is_told_of(places: Places, monkeypatch):
     monkeypatch.setattr(private_redis, "ANSWERS_S", 0.0)
     with pytest.raises(ConfigError, match="does not answer; `journalctl"):
         private_redis.wait_until_it_answers(places)
+
+
+def test_the_data_of_the_private_redis_are_made_for_its_user_and_no_link_is_followed(tmp_path, monkeypatch):
+    """/var/lib/redis belongs to redis, which may swap what root has just made there for a link."""
+    secret, data = tmp_path / "secret", tmp_path / "redis/mastowatch"
+    secret.mkdir(mode=0o700)
+    data.parent.mkdir()
+    places = Places(
+        redis_config=tmp_path / "redis.conf", redis_drop_in=tmp_path / "unit.d/drop-in.conf", redis_data=data
+    )
+    monkeypatch.setattr(private_redis.pwd, "getpwnam", lambda _: pwd.getpwuid(os.getuid()))
+    real = Path.mkdir
+
+    def swapped(path: Path, *args, **kwargs) -> None:
+        real(path, *args, **kwargs)
+        if path == data:
+            data.rmdir()
+            data.symlink_to(secret)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", swapped)
+        with pytest.raises(ConfigError, match="can't be made"):
+            list(private_redis.make(places))
+    assert secret.stat().st_mode & 0o777 == 0o700
+    data.unlink()
+    assert list(private_redis.make(places)) == [data]
+    assert data.stat().st_mode & 0o777 == 0o750

@@ -10,6 +10,7 @@ from mastowatch.jobs import intake, queues, tasks
 from mastowatch.jobs.context import load_rules
 from mastowatch.jobs.queues import Jobs
 from mastowatch.jobs.timeline import look
+from mastowatch.web import webhooks
 from tests.engine import wait
 from tests.integration.test_stream_process import launch, queued, server, start
 from tests.integration.test_timeline import World as TimelineWorld
@@ -52,6 +53,22 @@ def test_a_poll_asks_for_nothing_while_so_many_wait(world):
     world.redis.rpop("rq:queue:default")
     assert world.run(tasks.poll_admin_accounts)["ended"] == "complete"
     assert waiting(world.redis) == {"7"}
+
+
+def test_local_newcomers_come_first_while_a_wave_from_elsewhere_waits(world, monkeypatch):
+    monkeypatch.setattr("mastowatch.jobs.polling.LOCAL_MORE", 2)
+    fill(world.redis)
+    world.server.add(*(account(one, domain=None) for one in ("7", "8")))
+    assert world.run(tasks.poll_admin_accounts_local)["ended"] == "10 judgements wait already; a later poll goes on"
+    front = [raw.decode().rpartition("-")[2] for raw in world.redis.lrange("rq:queue:default", 0, 1)]
+    assert sorted(front) == ["7", "8"]
+    world.server.add(account("9", domain=None))
+    asked = world.server.requests
+    world.run(tasks.poll_admin_accounts_local)
+    assert world.server.requests == asked, "but not without end"
+    world.redis.ltrim("rq:queue:default", 0, 1)
+    assert world.run(tasks.poll_admin_accounts_local)["ended"] == "complete"
+    assert waiting(world.redis) == {"7", "8", "9"}
 
 
 def test_delayed_judgements_count_as_those_that_wait(world):
@@ -118,3 +135,11 @@ def test_a_webhook_is_told_to_come_again_and_leaves_no_mark(redis, redis_server,
         redis.lpop("rq:queue:high")
         assert api.outcome(late) == "queued"
         wait(lambda: redis.hget("mastowatch:tally", metrics.WEBHOOKS_PUT_OFF) == b"1")
+
+
+def test_reports_that_other_servers_send_leave_room_for_what_happens_here(redis, redis_server, few, monkeypatch):
+    monkeypatch.setattr(webhooks, "WAITING_MAX", MOST)
+    with running_api(redis_server) as api:
+        reports = [delivery("report.created", {"id": str(number)}) for number in range(1, MOST + 1)]
+        assert [api.post(one).status_code for one in reports].count(503) == MOST // 2
+        assert api.outcome(delivery("status.created", status_entity("100"))) == "queued"

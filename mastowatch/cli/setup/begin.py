@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ class Setup:
     talk: Talk
     first: bool
     told: bool
+    # The server that the token which is there was made by; "" where the settings named none.
+    old_server: str = ""
     plan: Plan = field(default_factory=Plan)
 
     @property
@@ -84,6 +87,24 @@ class Setup:
             self.loaded, self.plan.values, self.plan.secrets = before, values, secrets
 
 
+@contextmanager
+def alone(places: Places) -> Iterator[None]:
+    """Be the only one that sets up here; raises ConfigError where another does. It ends with the process at latest."""
+    try:
+        # What only those can open who may set up: nobody else can keep them from it.
+        handle = os.open(places.credentials, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # not made yet, or told of later
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConfigError("another setup is under way here; wait until it has ended, and run this again") from error
+    finally:
+        os.close(handle)
+
+
 def begin(arguments: argparse.Namespace, places: Places) -> Setup:
     """Find out what is there; raises ConfigError if it can't be gone on from there, or if some flag lacks."""
     if os.geteuid() != 0 and places.units:
@@ -92,7 +113,7 @@ def begin(arguments: argparse.Namespace, places: Places) -> Setup:
     _check_flags(arguments)
     told = any(getattr(arguments, name) not in (None, False) for name in WISHES) or _off(arguments)
     talk = Talk(asks=sys.stdin.isatty() and not arguments.yes)
-    setup = Setup(arguments, places, loaded, talk, first=True, told=told)
+    setup = Setup(arguments, places, loaded, talk, first=True, told=told, old_server=loaded.settings.instance_base)
     has_token = setup.kept("access_token") is not None
     setup.first = not (has_token and loaded.settings.instance_base)
     if not talk.asks:

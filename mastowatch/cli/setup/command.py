@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mastowatch.cli import doctor
 from mastowatch.cli.setup import dashboard, doing, server, token, units, webhooks, which_redis
-from mastowatch.cli.setup.begin import Setup, begin
+from mastowatch.cli.setup.begin import Setup, alone, begin
 from mastowatch.cli.setup.places import Places
 from mastowatch.cli.setup.stopping import Refused
 from mastowatch.config import Sources
@@ -19,7 +19,12 @@ EXIT_NO, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 def run(sources: Sources, arguments: argparse.Namespace, places: Places | None = None) -> int:
     """Ask, check, say what will be written, write it; 1 where something is not as it must be, then or at the end."""
-    setup = begin(arguments, places or Places.of(sources.file))
+    places = places or Places.of(sources.file)
+    with alone(places):
+        return _run(begin(arguments, places), sources)
+
+
+def _run(setup: Setup, sources: Sources) -> int:
     if setup.talk.asks and setup.first:
         setup.talk.say(
             "This sets up MastoWatch. What stands in [brackets] is taken by Enter. Nothing is written before you have "
@@ -73,6 +78,8 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
     try:
         all_run = doing.do(setup, found)
     except (KeyboardInterrupt, ConfigError, MastodonError) as error:
+        if setup.kept("access_token") != found.secrets.get("access_token"):
+            setup.plan.give_back(but=None)  # it has not come to its file: nobody will use it
         told = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         print(f"mastowatch: {told}. What is told above is done; run this again for the rest.", file=sys.stderr)
         return EXIT_NO

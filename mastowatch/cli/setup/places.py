@@ -32,7 +32,7 @@ class Places:
     @classmethod
     def of(cls, file: Path | None) -> Places:
         """Return those of the settings that --config names. Secrets of others than the units' lie beside them."""
-        if file is None or file == DEFAULT_FILE:
+        if file is None or file.resolve() == DEFAULT_FILE.resolve():
             return cls()
         file = file.absolute()
         return cls(env=file, credentials=file.parent / "credentials", units=False)

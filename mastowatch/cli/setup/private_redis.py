@@ -98,20 +98,32 @@ def missing(places: Places) -> list[Path]:
 
 
 def make(places: Places) -> Iterator[Path]:
-    """Make what is missing, and yield each when it is there."""
+    """Make what is missing, and yield each when it is there; raises ConfigError."""
     user = pwd.getpwnam(USER)
     owner = (user.pw_uid, user.pw_gid)
     for path in missing(places):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path == places.redis_data:
-            path.mkdir(mode=0o700)
-            os.chown(path, *owner)
-            path.chmod(0o750)
-        elif path == places.redis_config:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path == places.redis_data:
+                path.mkdir(mode=0o700)
+                _hand_over(path, owner)
+        except OSError as error:
+            raise ConfigError(f"{path}: can't be made ({error.strerror})") from error
+        if path == places.redis_config:
             replace_file(path, config(places).encode(), mode=0o640, owner=owner)
-        else:
+        elif path == places.redis_drop_in:
             replace_file(path, _DROP_IN.encode(), mode=0o644)
         yield path
+
+
+def _hand_over(path: Path, owner: tuple[int, int]) -> None:
+    # By a handle: what it lies in belongs to that user, who could put a link to anything of root's in its place.
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(handle, *owner)
+        os.fchmod(handle, 0o750)
+    finally:
+        os.close(handle)
 
 
 def commands() -> list[list[str]]:

@@ -43,7 +43,7 @@ def _way(setup: Setup) -> str:
     talk, arguments = setup.talk, setup.arguments
     if arguments.authorize or arguments.access_token_file:
         return "authorize" if arguments.authorize else "file"
-    kept = setup.kept("access_token") is not None
+    kept = setup.kept("access_token") is not None and not _is_anothers(setup)
     ways = (Choice("keep", "keep the token that is there"), *_WAYS) if kept else _WAYS
     if not kept:
         talk.explain(
@@ -54,8 +54,18 @@ def _way(setup: Setup) -> str:
     return talk.choose("Which", ways, ways[0].word)
 
 
+def _is_anothers(setup: Setup) -> bool:
+    """Tell whether the token that is there is of another server: whoever answers at this address would get it."""
+    return setup.old_server not in ("", setup.server) and not setup.arguments.force
+
+
 def _look_at_kept(setup: Setup) -> None:
     token = setup.kept("access_token")
+    if token is not None and _is_anothers(setup):
+        raise Refused(
+            f"the access token that is there is of {setup.old_server}, and is not sent elsewhere; give one of "
+            f"{setup.server} with --access-token-file or --authorize, or say --force if it is the same server"
+        )
     if token is not None:
         _is_fine(setup, token, may_ask_again=False)
 

@@ -147,6 +147,9 @@ def look(url: str, password: str | None) -> Iterator[Finding]:
     except ResponseError as error:
         yield Finding("redis", "failure", f"Redis at {url} refuses: {str(error)[:80]}")
         return
+    except (ValueError, TypeError, AttributeError):  # what redis-py raises of an answer that it can't take apart
+        yield Finding("redis", "failure", f"what answers at {url} does not speak as Redis does")
+        return
     except (RedisError, OSError) as error:
         yield Finding("redis", "failure", f"Redis at {url} does not answer ({type(error).__name__})")
         return

@@ -12,6 +12,7 @@ from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.world import World, edit, redis_cli
 from mastowatch.jobs.context import database_of
 from mastowatch.jobs.listing import all_queues
+from mastowatch.jobs.queues import WAITING_MAX
 from mastowatch.jobs.records import moment, text
 from mastowatch.jobs.recurrence import RecurringRow, recurring_rows
 from mastowatch.jobs.scheduler import recurring_jobs
@@ -147,6 +148,11 @@ def judge_queues(queues: Sequence[QueueFacts], workers: int, *, held: bool) -> l
         state = "failure" if queue.oldest_s > FAR_BEHIND_S else "warning"
         says = f"{queue.name}: the oldest of {queue.depth} jobs has waited {_span(queue.oldest_s)}"
         found.append(Finding("queues", state, says, means, mend))  # type: ignore[arg-type]
+    for queue in queues:
+        if queue.depth >= WAITING_MAX:
+            says = f"{queue.name}: {queue.depth} jobs wait, and no more are looked for or taken in until some are done"
+            means = "Webhooks are sent again, polls and the stream go on then; local newcomers come first meanwhile."
+            found.append(Finding("queues", "warning", says, means, "mastowatch jobs queues"))
     deferred = sum(queue.deferred for queue in queues)
     if deferred:
         says = f"{deferred} jobs wait for another job to end"

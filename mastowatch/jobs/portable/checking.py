@@ -15,7 +15,10 @@ from mastowatch.jobs.portable.records import FORMAT, LINE_MAX, LINES, Header, Li
 from mastowatch.jobs.refusals import BadParameter
 
 T = TypeVar("T", bound=BaseModel)
-_FUTURE_MS = 86_400_000  # an entry of the audit may be so far ahead: clocks differ
+_FUTURE_S = 86_400.0  # so far ahead a record may be: clocks differ
+# When something has happened. One of the far future would be newer than all that comes, for ever: a rule that was armed
+# then is not dropped again, a case judged then stays as it is.
+_PAST = ("at", "changed_at", "reported_at", "filed_at", "decided_at", "judged_at", "last_hit_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ def check(file: BinaryIO, name: str, now: float) -> Checked:
             trailer = _built(name, number, Trailer, found)
             continue
         else:
-            place = _placed(name, number, record_of(name, number, found), place, now)
+            record = record_of(name, number, found)
+            _ensure_past(name, number, record, now)
+            place = _placed(name, number, record, place, now)
             counts[str(found["kind"])] += 1
         digest.update(raw)
     if header is None or trailer is None:
@@ -109,6 +114,12 @@ def _built(name: str, number: int, kind: type[T], found: Mapping[str, Any]) -> T
         raise _fault(name, number, f"{where}: {first['msg']}") from error
 
 
+def _ensure_past(name: str, number: int, record: Line, now: float) -> None:
+    for field in _PAST:
+        if getattr(record, field, 0.0) > now + _FUTURE_S:
+            raise _fault(name, number, f"{field}: is in the future")
+
+
 def _placed(name: str, number: int, record: Line, before: tuple[int, int], now: float) -> tuple[int, int]:
     """Return the place of an entry of the audit; they stand in their order, and none is of the future."""
     place = getattr(record, "place", None)
@@ -118,7 +129,7 @@ def _placed(name: str, number: int, record: Line, before: tuple[int, int], now: 
     found = (int(at), int(count))
     if found <= before:
         raise _fault(name, number, "place: is not after the one before; entries of the audit stand in their order")
-    if found[0] > now * 1000 + _FUTURE_MS:
+    if found[0] > (now + _FUTURE_S) * 1000:
         raise _fault(name, number, "place: is in the future")
     return found
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from redis import Redis
 
 from mastowatch import __version__
 from mastowatch.config import Settings
 from mastowatch.jobs import context as contexts
-from mastowatch.jobs.portable.records import FORMAT, LINES, PARTS, Header, Part, Trailer
+from mastowatch.jobs.portable.records import FORMAT, LINES, PARTS, Header, Line, Part, Trailer
 
 _LISTS = "lists/"
 
@@ -30,8 +31,18 @@ class Wanted:
     since: float = 0.0
 
 
-def export(redis: Redis, settings: Settings, wanted: Wanted, now: float) -> Iterator[bytes]:
-    """Yield the lines; raises StoreUnavailable, or RuleError for a rule file that can't be read."""
+def export(
+    redis: Redis,
+    settings: Settings,
+    wanted: Wanted,
+    now: float,
+    *,
+    left_out: Callable[[str], None] = lambda _: None,
+) -> Iterator[bytes]:
+    """Yield the lines; raises StoreUnavailable, or RuleError for a rule file that can't be read.
+
+    A record that is damaged is left out, as no import would take the file with it: ``left_out`` is told its kind.
+    """
     digest, counts = hashlib.sha256(), Counter[str]()
     header = Header(
         format=FORMAT,
@@ -48,6 +59,9 @@ def export(redis: Redis, settings: Settings, wanted: Wanted, now: float) -> Iter
     for kind, kind_of_line in LINES.items():
         if kind_of_line.part in wanted.parts:
             for record in _records(redis, settings, kind, wanted.since):
+                if record is None or not _can_be_taken(kind_of_line, record):
+                    left_out(kind)
+                    continue
                 written = line({"kind": kind, **record})
                 digest.update(written)
                 counts[kind] += 1
@@ -61,7 +75,15 @@ def line(record: Mapping[str, Any]) -> bytes:
     return written.encode(errors="replace") + b"\n"
 
 
-def _records(redis: Redis, settings: Settings, kind: str, since: float) -> Iterator[Mapping[str, Any]]:
+def _can_be_taken(kind: type[Line], record: Mapping[str, Any]) -> bool:
+    try:
+        kind.model_validate(record)
+    except ValidationError:
+        return False
+    return True
+
+
+def _records(redis: Redis, settings: Settings, kind: str, since: float) -> Iterator[Mapping[str, Any] | None]:
     if kind == "audit":
         for place, entry in contexts.audit_merging(redis).entries(since):
             told = asdict(entry)

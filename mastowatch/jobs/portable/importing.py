@@ -69,9 +69,17 @@ def import_(redis: Redis, settings: Settings, given: Given, now: float) -> tuple
     for name, plan in plans.items():
         kind = "rule_list" if name.startswith("lists/") else "rule_file"
         if plan in ("added", "updated") and not given.dry_run:
-            contexts.write_rule_source(settings.rules_dir, name, files[name])
+            _write(settings.rules_dir, name, files[name])
         done[kind][plan] += 1
     return checked, done
+
+
+def _write(directory: Path, name: str, text: str) -> None:
+    try:
+        contexts.write_rule_source(directory, name, text)
+    except OSError as error:
+        told = f"{directory / name}: can't be written ({error.strerror})"
+        raise WrongState(f"{told}; mend that and run the same command again for what is left") from error
 
 
 def _is_ours(checked: Checked, settings: Settings, name: str) -> bool:

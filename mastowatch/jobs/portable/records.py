@@ -20,6 +20,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 _TIME_MAX = 253_402_300_799.0  # the end of the year 9999
 _SKETCH_MAX = 32 * 1024
+_NAME_MAX = 200  # bytes: file systems take 255, and it is written under a longer name first
 
 
 def _sketch(given: str) -> str:
@@ -34,6 +35,13 @@ def _sketch(given: str) -> str:
     return given
 
 
+def _file_name(given: str) -> str:
+    """Pass what a directory can hold, and a person see."""
+    if len(given.encode()) > _NAME_MAX or not given.isprintable():
+        raise ValueError(f"must be {_NAME_MAX} bytes of printable characters at most")
+    return given
+
+
 Id = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,19})$")]
 NoId = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,19})?$")]
 RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -44,7 +52,7 @@ Number = Annotated[float, Field(ge=-1e15, le=1e15)]
 Short = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=20_000)]
 Sketch = Annotated[str, Field(max_length=_SKETCH_MAX), AfterValidator(_sketch)]
-FileName = Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}$")]
+FileName = Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}$"), AfterValidator(_file_name)]
 Marker = Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")]
 Ids = Annotated[list[Id], Field(max_length=1000)]
 Rules = Annotated[list[RuleId], Field(max_length=1000)]
@@ -164,7 +172,7 @@ class RuleFileLine(Line):
 
     part: ClassVar[Part] = "rules"
     kind: Literal["rule_file"] = "rule_file"
-    name: Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}\.toml$")]
+    name: Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}\.toml$"), AfterValidator(_file_name)]
     text: Annotated[str, Field(max_length=64 * 1024)]
 
 
@@ -230,7 +238,7 @@ class AuditLine(Line):
     level: Short = ""
     score: Number = 0.0
     shadow_score: Number = 0.0
-    rules: Weights | dict[Literal["*"], float] = {}
+    rules: Weights | dict[Literal["*"], Number] = {}
     shadow_rules: Weights = {}
     report_id: NoId = ""
     by: Short = ""

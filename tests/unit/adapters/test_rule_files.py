@@ -1,8 +1,10 @@
+import os
 import re
+from pathlib import Path
 
 import pytest
 
-from mastowatch.adapters.rule_files import SIZE_MAX, read_rules, read_what_can_be
+from mastowatch.adapters.rule_files import SIZE_MAX, read_rules, read_what_can_be, write
 from mastowatch.errors import RuleErrors
 
 
@@ -55,3 +57,21 @@ def test_a_directory_that_is_not_there_is_named(tmp_path):
 def test_a_rule_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / "a.toml").mkdir()
     assert "a.toml: can't be read: Is a directory" in complaint(tmp_path)
+
+
+def test_a_link_put_in_the_way_gets_no_rights_and_no_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever owns the directory swaps what root has just written for a link to a file of root's."""
+    directory, secret = tmp_path / "rules.d", tmp_path / "secret"
+    directory.mkdir()
+    secret.touch(mode=0o600)
+    real = os.fsync
+
+    def swapped(handle: int) -> None:
+        real(handle)
+        beside = next(directory.glob(".*.import"))
+        beside.unlink()
+        beside.symlink_to(secret)
+
+    monkeypatch.setattr(os, "fsync", swapped)
+    write(directory, "a.toml", "x = 1\n")
+    assert secret.stat().st_mode & 0o777 == 0o600

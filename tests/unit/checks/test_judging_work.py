@@ -105,6 +105,12 @@ def test_deferred_jobs_are_a_note():
     assert [one.state for one in work.judge_queues([queue(deferred=2)], 1, held=False)] == ["ok", "note"]
 
 
+def test_a_queue_that_takes_nothing_more_is_told_of():
+    [found] = work.judge_queues([queue(depth=10_000)], 1, held=False)
+    assert (found.state, "10000 jobs wait, and no more are looked for" in found.says) == ("warning", True)
+    assert work.judge_queues([queue(depth=9_999)], 1, held=False)[0].state == "ok"
+
+
 def test_stuck_jobs():
     assert states(work.judge_stuck([RunningJob("a", 100.0, 60.0), RunningJob("b", 9e9, 0.0)], 0)) == [("ok", "none")]
     [found] = work.judge_stuck([RunningJob("a", 400.0, 60.0)], 0)
