@@ -39,7 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A seventh of the time of a start went into looking for rubbish among what is being imported.
     gc.disable()
     try:
-        arguments = _parser().parse_args(argv)
+        parser = _parser()
+        if not (sys.argv[1:] if argv is None else argv) and not journal.is_stderr():
+            parser.print_help(sys.stderr)
+            print("\nTo begin: mastowatch setup. Something is wrong: mastowatch doctor.", file=sys.stderr)
+            return EXIT_USAGE
+        arguments = parser.parse_args(argv)
         command: Callable[[Sources, argparse.Namespace], int] = arguments.run
         return command(_sources(arguments), arguments)
     except MastoWatchError as error:
@@ -88,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mastowatch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    add_setup(commands, config)
+    _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
+
     one = _add(commands, "worker", "run jobs from the queues", [config, instance])
     one.add_argument("--queues", metavar="high,default,low", help="queues to serve, most urgent first")
     one.set_defaults(run=_worker)
@@ -98,8 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     about = "serve the pages with queues, jobs, workers and cases"
     _add(commands, "dashboard", about, [config]).set_defaults(run=_dashboard)
 
-    add_setup(commands, config)
-    _add_doctor(_add(commands, "doctor", "tell what is wrong, what it means, and the command that mends it", [config]))
     _add_config(_add(commands, "config", "show and check the settings", []), [config, instance])
     _add_rules(_add(commands, "rules", "check, explain, test and try rules, and arm them again", []), [config])
 

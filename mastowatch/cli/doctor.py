@@ -85,6 +85,8 @@ def told(found: Sequence[Finding], width: int, *, colour: bool) -> Iterator[str]
     """Yield the lines: one a finding, and below one that is not ok what it means and what mends it."""
     alike = Counter(one.says for one in found if one.state == "unknown")
     column = max((len(one.check) for one in found), default=0)
+    # What could not be looked at for one reason stands below the reason.
+    found = sorted(found, key=lambda one: one.state == "unknown" and alike[one.says] >= MANY)
     said: set[str] = set()
     for number, one in enumerate(found):
         name, says = one.check, one.says

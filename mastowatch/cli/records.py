@@ -27,7 +27,7 @@ EXIT_NO, EXIT_USAGE = 1, 2
 NAME_MAX = 64
 
 
-def answer(loaded: Loaded, look: Callable[[View], int], *, away: str = "try again then") -> int:
+def answer(loaded: Loaded, look: Callable[[View], int], *, away: str = "`mastowatch doctor` says what to do") -> int:
     """Return the exit status of ``look``, which is given the records; 1 with Redis away, which ``away`` explains."""
     # What is done is printed for a person, and stands in the audit; events are for the journal.
     set_up("error")

@@ -284,7 +284,7 @@ def test_webhooks_are_told_of_and_their_secret_asked_for_later(run, env: Path, f
     assert status == 0, told
     assert "http://127.0.0.1:8080/webhooks/mastodon" in told
     assert "account.created" in told
-    assert "--webhook-secret-file FILE" in told
+    assert "mastowatch setup --webhooks" in told
 
 
 def test_the_dashboard_is_registered_or_gets_a_password(run, env: Path, first, mastodon, tmp_path):
@@ -389,7 +389,8 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     shown = person.answers("Signing secret", "of-the-hook")
     assert "http://127.0.0.1:8080/webhooks/mastodon" in shown
     person.answers("Which [1]", "password")
-    person.answers("Name", "alice")
+    person.answers("Name", "alice smith")
+    assert "letters and digits" in person.answers("Name", "alice")
     person.answers("Password", "short")
     person.answers("Password", "correct horse battery")
     person.answers("Once more", "correct horse battery")
@@ -430,11 +431,14 @@ def test_a_no_at_the_end_leaves_nothing_behind(env: Path, first, mastodon):
     assert everything(env.parent) == before
 
 
-def test_what_is_wrong_can_be_mended_meanwhile(person: Person, mastodon):
+def test_what_is_wrong_can_be_mended_meanwhile(person: Person, mastodon, redis_url):
     mastodon.people["bot"] = MANAGE_REPORTS
     person.answers("Its address", "http://127.0.0.1:9")
-    person.answers("Go on with it all the same?")
-    person.answers("Its address", mastodon.url)
+    wrong = person.answers("Go on with it all the same?")
+    # The one thing that is wrong, and nothing that follows from it.
+    assert (wrong.count("FAILURE"), "unknown" in wrong) == (1, False)
+    # Not what Enter takes now; and an address copied with its page.
+    person.answers("Its address, like https://mastodon.example: ", f"{mastodon.url}/about")
     person.answers("Which [1]", "2")
     assert "admin:read:accounts" in person.answers("Access token", mastodon.token())
     assert "manage_users" in person.waits_for("What now [1]")
@@ -443,7 +447,17 @@ def test_what_is_wrong_can_be_mended_meanwhile(person: Person, mastodon):
     person.answers("Is it the bot's?", "n")
     person.answers("Once more [2]", "paste")
     person.answers("Access token", mastodon.token("read:accounts"))
+    # The scopes of a token can't be mended, and setup runs already.
+    told = person.answers("What now [1]")
+    assert "1  take another token" in told
+    assert "mend: mastowatch setup" not in told
+    person.answers("Once more [2]", "paste")
+    person.answers("Access token", mastodon.token("read:accounts"))
     person.answers("What now [1]", "go-on")
+    person.waits_for("Which [1]")
+    person.types("other")
+    person.answers("Its address", redis_url.rpartition("/")[0] + "/0")
+    person.answers("Use it all the same? [y/N]")
     person.waits_for("Which [1]")
     person.program.send_signal(signal.SIGINT)
     assert person.ends() == 130

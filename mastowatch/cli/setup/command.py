@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from pathlib import Path
 
@@ -87,11 +88,25 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
         setup.talk.say(hint)
     if setup.settings.dry_run:
         setup.talk.say("MastoWatch rehearses: it judges and shows, and reports nobody until DRY_RUN is turned off.")
+    elif found.values.get("DRY_RUN") == "false":
+        setup.talk.say("MastoWatch reports from now on. The way back, at once and everywhere: mastowatch dry-run on")
+    if setup.first and setup.places.units:
+        setup.talk.say(f"Look at the first cases in a while: mastowatch cases, or {_dashboard(setup)}")
+        setup.talk.say("When you like what you see: mastowatch setup --no-dry-run")
     if not doing.starts(setup):
         config = "" if setup.places.units else f" --config {setup.places.env}"
         setup.talk.say(f"When it runs, see whether all is well: mastowatch{config} doctor")
         return 0
     return 0 if _is_well(sources.file) and all_run else EXIT_NO
+
+
+def _dashboard(setup: Setup) -> str:
+    """Return where the dashboard is, for somebody who sits at another machine."""
+    settings = setup.settings
+    if settings.dashboard_url and not settings.dashboard_url.startswith("http://"):
+        return settings.dashboard_url
+    tunnel = f"ssh -L {settings.dashboard_bind.port}:{settings.dashboard_bind} {socket.gethostname()}"
+    return f"{settings.dashboard_url or f'http://{settings.dashboard_bind}'} (from your own machine after `{tunnel}`)"
 
 
 def _is_well(file: Path | None) -> bool:

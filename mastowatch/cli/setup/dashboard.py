@@ -13,6 +13,7 @@ from mastowatch.web.dashboard.access.passwords import LEAST, MOST, NAME
 CLIENT, PASSWORDS = "oauth_client", "dashboard_passwords"
 # Whoever sets it up has all rights on this machine anyway.
 ROLE: Role = "switch"
+_NO_NAME = "Take letters and digits, and _ . - between them."
 _WAYS = (
     Choice("mastodon", "whoever has a role on your Mastodon server: its moderators and admins"),
     Choice("password", "by a name and a password"),
@@ -22,7 +23,7 @@ _WAYS = (
 
 def ask(setup: Setup) -> None:
     """Plan who may sign in, and the address; raises ConfigError."""
-    arguments, talk = setup.arguments, setup.talk
+    arguments = setup.arguments
     if arguments.dashboard_url:
         setup.set("DASHBOARD_URL", arguments.dashboard_url)
     way = list(arguments.dashboard or ())
@@ -33,7 +34,7 @@ def ask(setup: Setup) -> None:
         if setup.asks and not arguments.dashboard_url:
             _ask_address(setup)
     elif way[:1] == ["password"]:
-        _plan_password(setup, way[1] if len(way) > 1 else talk.ask("Name"))
+        _plan_password(setup, way[1] if len(way) > 1 else _name(setup))
     elif way:
         _plan_nobody(setup)
     elif arguments.dashboard_url and setup.kept(CLIENT) is not None:
@@ -69,9 +70,17 @@ def _ask_address(setup: Setup) -> None:
             return
 
 
+def _name(setup: Setup) -> str:
+    while True:
+        name = setup.talk.ask("Name")
+        if NAME.fullmatch(name):
+            return name
+        setup.talk.say(_NO_NAME)
+
+
 def _plan_password(setup: Setup, name: str) -> None:
     if not NAME.fullmatch(name):
-        raise ConfigError(f"--dashboard: {name!r} is no name; take letters, digits, and _ . - inside")
+        raise ConfigError(f"--dashboard: {name!r} is no name. {_NO_NAME}")
     password = _password(setup, name)
     path = setup.secret_path(PASSWORDS)
     setup.plan.secrets[PASSWORDS] = with_password(read_people(path), name, ROLE, password)
@@ -80,7 +89,8 @@ def _plan_password(setup: Setup, name: str) -> None:
 def _password(setup: Setup, name: str) -> str:
     talk, file = setup.talk, setup.arguments.dashboard_password_file
     while True:
-        password = read_secret("--dashboard-password-file", file) if file else talk.hidden(f"Password for {name}")
+        asked = f"Password for {name}, {LEAST} characters or more"
+        password = read_secret("--dashboard-password-file", file) if file else talk.hidden(asked)
         if not LEAST <= len(password) <= MOST:
             wrong = f"a password must have {LEAST} to {MOST} characters"
         elif file or talk.hidden("Once more") == password:

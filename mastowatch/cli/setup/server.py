@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from mastowatch.cli.setup.begin import Setup
 from mastowatch.cli.setup.stopping import Refused
 from mastowatch.cli.setup.talking import is_bad
@@ -26,13 +28,26 @@ def ask(setup: Setup) -> None:
 
 def _is_fine(setup: Setup, address: str) -> bool:
     talk = setup.talk
-    try:
-        setup.set("INSTANCE_BASE", address if "://" in address else f"https://{address}")
-    except ConfigError as error:
-        talk.say(str(error))
-        return False
-    found = check_server(setup.server, setup.settings)
-    talk.findings(found)
-    if not is_bad(found) or setup.arguments.force:
-        return True
-    return talk.asks and talk.confirm("Go on with it all the same?", default=False)
+    with setup.trying() as good:
+        try:
+            setup.set("INSTANCE_BASE", _base(address))
+        except ConfigError as error:
+            talk.say(str(error))
+            return False
+        found = check_server(setup.server, setup.settings)
+        if is_bad(found):
+            # What could not be looked at follows from that.
+            found = [one for one in found if one.state != "unknown"]
+        talk.findings(found)
+        fine = not is_bad(found) or setup.arguments.force
+        if fine or (talk.asks and talk.confirm("Go on with it all the same?", default=False)):
+            # Else a wrong address would be what Enter takes the next time.
+            good()
+            return True
+    return False
+
+
+def _base(address: str) -> str:
+    """Return the server of an address as people copy it from a browser: without its page, with a scheme."""
+    parts = urlsplit(address if "://" in address else f"https://{address}")
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else address

@@ -101,7 +101,7 @@ class Talk:
                 continue
             for line in textwrap.wrap(plain(one.means), WIDEST - _INDENT, break_long_words=False):
                 print(f"{' ' * _INDENT}{line}")
-            if one.mend:
+            if one.mend and not one.mend.startswith("mastowatch setup"):  # that is where we are
                 # In one line, however long: it is to be copied.
                 print(f"{' ' * _INDENT}mend: {plain(one.mend)}")
 

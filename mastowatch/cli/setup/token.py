@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from mastowatch.cli.setup.begin import Setup
 from mastowatch.cli.setup.secret_files import read_secret
 from mastowatch.cli.setup.stopping import Refused
 from mastowatch.cli.setup.talking import Choice, is_bad
 from mastowatch.errors import MastodonError
+from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.mastodon import calls_for, check_token
 from mastowatch.jobs.context import register_application
 
+# What Mastodon says of these it will say of the same token for ever.
+_FOR_GOOD = ("mastodon-token", "mastodon-scopes")
 _WAYS = (
     Choice("authorize", "authorise MastoWatch in a browser, signed in there as the bot"),
     Choice("paste", "paste an access token that you have made by hand"),
@@ -129,17 +133,19 @@ def _is_fine(setup: Setup, token: str, *, may_ask_again: bool) -> bool:
             return True
         if not talk.asks:
             raise Refused("the token can't do what is needed; mend that, or say --force")
-        answer = _after_a_failure(setup, may_ask_again=may_ask_again)
+        answer = _after_a_failure(setup, found, may_ask_again=may_ask_again)
         if answer != "again":
             return answer == "go-on"
 
 
-def _after_a_failure(setup: Setup, *, may_ask_again: bool) -> str:
-    ways = [Choice("again", "I have mended it in Mastodon: look again")]
-    if may_ask_again:
-        ways.append(Choice("other", "take another token"))
+def _after_a_failure(setup: Setup, found: Sequence[Finding], *, may_ask_again: bool) -> str:
+    again = Choice("again", "I have mended it in Mastodon: look again")
+    ways = [Choice("other", "take another token")] if may_ask_again else []
+    # A role can be mended there; another token is what a wrong or revoked one wants, and one with too few scopes.
+    for_good = any(one.state == "failure" and one.check in _FOR_GOOD for one in found)
+    ways.insert(len(ways) if for_good else 0, again)
     ways.append(Choice("go-on", "go on all the same"))
-    return setup.talk.choose("What now", ways, "again")
+    return setup.talk.choose("What now", ways, ways[0].word)
 
 
 def _is_the_bots(setup: Setup) -> bool:

@@ -50,7 +50,7 @@ def _tell(setup: Setup) -> None:
 
 def _take(setup: Setup) -> None:
     talk = setup.talk
-    again = "mastowatch setup --webhook-secret-file FILE"
+    again = "mastowatch setup --webhooks"
     if not talk.asks:
         setup.plan.hints.append(f"Webhooks are refused until their secret is here: {again}")
         return

@@ -70,7 +70,7 @@ def _plan(setup: Setup, way: str) -> bool:
     url = HOST if way == "host" else way
     if ":" in url.partition("://")[2].rpartition("@")[0]:
         told = "leave the password out of the address, and write it into a file: --redis-password-file"
-        print(f"mastowatch: --redis: {told}", file=sys.stderr)
+        _complain(setup, told)
         return False
     with setup.trying() as good:
         if not _is_fine(setup, url):
@@ -84,7 +84,7 @@ def _is_fine(setup: Setup, url: str) -> bool:
     try:
         setup.set("REDIS_URL", url)
     except ConfigError as error:
-        print(f"mastowatch: --redis: {error}", file=sys.stderr)
+        _complain(setup, str(error))
         return False
     found = list(look(url, password))
     if password is None and found[0].means == _WITHOUT and setup.talk.asks:
@@ -93,8 +93,20 @@ def _is_fine(setup: Setup, url: str) -> bool:
     setup.talk.findings(found)
     if password is not None:
         setup.plan.secrets["redis_password"] = password
+    if setup.arguments.force:
+        return True
     # What it would do when it is full is the admin's to mend, at leisure: doctor says it again.
-    return setup.arguments.force or not is_bad(one for one in found if one.check != "redis-policy")
+    if is_bad(one for one in found if one.check != "redis-policy"):
+        return False
+    shared = any(one.check == "redis-shared" for one in found)
+    return not (shared and setup.talk.asks) or setup.talk.confirm("Use it all the same?", default=False)
+
+
+def _complain(setup: Setup, wrong: str) -> None:
+    if setup.talk.asks:
+        setup.talk.say(wrong)
+    else:
+        print(f"mastowatch: --redis: {wrong}", file=sys.stderr)
 
 
 def _plan_private(setup: Setup) -> bool:
@@ -103,6 +115,8 @@ def _plan_private(setup: Setup) -> bool:
         print(f"mastowatch: --redis private: {wrong}", file=sys.stderr)
         return False
     url = private_redis.url(setup.places)
+    if setup.arguments.redis:
+        setup.talk.explain(f"A private one, for MastoWatch alone, at {url}.")
     _warn_of_another(setup, url)
     setup.plan.private_redis = True
     setup.set("REDIS_URL", url)

@@ -18,8 +18,9 @@ from mastowatch.jobs.checks.world import Away, World, edit
 
 # Somebody waits. A check is bounded by its own time-outs; this is for what hangs all the same, like a dead disk.
 PATIENCE_S = 45.0
-# What a check rests on. "keys": Redis, and keys of a layout that we know.
-Needs = Literal["", "settings", "redis", "keys"]
+# What a check rests on. "keys": Redis, and keys of a layout that we know; "set-up": that there is a server to watch,
+# too, as before that nothing can run.
+Needs = Literal["", "settings", "redis", "keys", "set-up"]
 # Those of a group are done one after the other.
 Group = Literal["machine", "redis", "mastodon", "certificate", "rules"]
 
@@ -90,9 +91,9 @@ CHECKS: tuple[Check, ...] = (
     Check(("stream",), "redis", "keys", judging.check_stream),
     Check(("breakers",), "redis", "keys", judging.check_breakers),
     Check(("switches",), "redis", "keys", work.check_switches),
-    Check(("workers",), "redis", "keys", work.check_workers),
-    Check(("scheduler",), "redis", "keys", work.check_scheduler),
-    Check(("recurring-jobs",), "redis", "keys", work.check_recurring),
+    Check(("workers",), "redis", "set-up", work.check_workers),
+    Check(("scheduler",), "redis", "set-up", work.check_scheduler),
+    Check(("recurring-jobs",), "redis", "set-up", work.check_recurring),
     Check(("queues",), "redis", "keys", work.check_queues),
     Check(("stuck-jobs",), "redis", "keys", work.check_stuck),
     Check(("failed-jobs",), "redis", "keys", work.check_failed),
@@ -162,11 +163,16 @@ def look(world: World, check: Check) -> list[Finding]:
 def _ensure(world: World, needs: Needs) -> None:
     if needs:
         _ = world.settings
-    if needs in ("redis", "keys"):
+    if needs == "set-up" and world.of_this_machine:
+        _base(world)
+    if needs in ("redis", "keys", "set-up"):
         _ = world.redis
-    if needs == "keys" and machine.judge_layout(machine.layout_of(world)).state == "failure":
+    if needs in ("keys", "set-up") and machine.judge_layout(machine.layout_of(world)).state == "failure":
         raise Away("the keys have another layout")
 
 
 def _unknown(check: Check, says: str, means: str = "") -> list[Finding]:
-    return [Finding(name, "unknown", says, means) for name in check.names]
+    # What another check tells of as well is not unknown for that.
+    others = {name for other in CHECKS if other.names != check.names for name in other.names}
+    names = [name for name in check.names if name not in others] or check.names
+    return [Finding(name, "unknown", says, means) for name in names]

@@ -11,6 +11,7 @@ State = Literal["ok", "note", "warning", "failure", "unknown"]
 # Every check, in the order in which it is told: what the others rest on comes first.
 NAMES = (
     "settings",
+    "rules",
     "file-modes",
     "package",
     "layout",
@@ -36,7 +37,6 @@ NAMES = (
     "request-budget",
     "webhooks",
     "stream",
-    "rules",
     "breakers",
     "switches",
     "workers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def judge_rules(found: RulesOnDisk, directory: Path) -> list[Finding]:
     if found.faults:
         means = "Workers keep the rules that they had, and new ones do not start, until each file can be read."
         told = [
-            Finding("rules", "failure", str(fault)[:300], means, "mastowatch rules check")
+            Finding("rules", "failure", str(fault)[:300], means, _edit_rule(directory, str(fault)))
             for fault in found.faults[:TOLD_ONE_BY_ONE]
         ]
         more = len(found.faults) - TOLD_ONE_BY_ONE
@@ -60,6 +61,15 @@ def judge_rules(found: RulesOnDisk, directory: Path) -> list[Finding]:
     if not counts["report"]:
         return [Finding("rules", "note", says, 'No rule reports; `mode = "report"` in its file has one do so.')]
     return [Finding("rules", "ok", says)]
+
+
+def _edit_rule(directory: Path, fault: str) -> str:
+    """Return what mends the file that a fault begins with, as long as it is one of RULES_DIR."""
+    name = fault.partition(":")[0]
+    file = directory / name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name, re.ASCII) or not file.is_file():
+        return "mastowatch rules check"
+    return f"sudoedit {file} && mastowatch rules check"
 
 
 def _no_rules(directory: Path, what: str) -> Finding:

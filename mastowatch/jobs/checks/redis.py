@@ -119,7 +119,8 @@ def judge_memory(facts: RedisFacts) -> Finding:
     if part < NEARLY_FULL:
         return Finding(name, "ok", says)
     means = "When it is full it refuses new jobs; give it more, or see what takes the room."
-    mend = f"{facts.cli} config set maxmemory {2 * most} && {facts.cli} config rewrite"
+    # A limit that was set lower later may be exceeded by far.
+    mend = f"{facts.cli} config set maxmemory {2 * max(most, used)} && {facts.cli} config rewrite"
     return Finding(name, "failure" if part >= FULL else "warning", says, means, mend)
 
 

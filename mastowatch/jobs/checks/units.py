@@ -24,10 +24,16 @@ def check_units(world: World) -> list[Finding]:
                 "units", "unknown", "systemd does not answer", "The units could not be looked at.", "systemctl status"
             )
         ]
-    return [*judge_units(units), *judge_watchdogs(units)]
+    return [*judge_units(units, set_up=_is_set_up(world)), *judge_watchdogs(units)]
 
 
-def judge_units(units: Sequence[Unit]) -> list[Finding]:
+def _is_set_up(world: World) -> bool:
+    """Whether there is a server to watch; also where the settings can't be read, which is another matter."""
+    loaded, _ = world.examined
+    return loaded is None or bool(loaded.settings.instance_base)
+
+
+def judge_units(units: Sequence[Unit], *, set_up: bool = True) -> list[Finding]:
     """Judge which run; one line where all is well."""
     known = [unit for unit in units if unit.loaded]
     if not known:
@@ -38,7 +44,9 @@ def judge_units(units: Sequence[Unit]) -> list[Finding]:
         ]
     target = next((unit for unit in known if unit.name == TARGET), None)
     services = [unit for unit in known if unit.name != TARGET]
-    if any(unit.enabled and not unit.condition and unit.active == "inactive" for unit in services):
+    if any(unit.enabled and not unit.condition and unit.active == "inactive" for unit in services) or (
+        not set_up and not any(_runs(unit) for unit in services)
+    ):
         means = "It stays off until INSTANCE_BASE and the bot's token are set up."
         return [Finding("units", "failure", "MastoWatch is not set up yet", means, "mastowatch setup")]
     if target is not None and target.active != "active" and not any(_runs(unit) for unit in services):
@@ -65,7 +73,8 @@ def _judge(unit: Unit, units: Sequence[Unit]) -> Iterator[Finding]:
     name, state = unit.name.removesuffix(".service"), "warning" if unit.name in _LESS else "failure"
     why = f"journalctl -u {name} -n 20 --no-pager"
     if unit.active == "failed":
-        means = f"It gave up, and does not come back by itself; why, says: {why}"
+        first = " Mend settings and rules first, if they have a fault." if unit.result == "exit-code" else ""
+        means = f"It gave up, and does not come back by itself.{first} Why, says: {why}"
         yield Finding("units", "failure", f"{name} has failed ({unit.result})", means, f"systemctl restart {name}")
     elif unit.sub == "auto-restart":
         means = "It ends as soon as it has started; its journal says why."

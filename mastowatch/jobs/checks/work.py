@@ -272,8 +272,10 @@ def _switches(board: Switchboard, edit: str) -> Iterator[Finding]:
         yield Finding(name, "note", f"the panic stop is on ({by})", "No job does anything until it is off.", mend)
     if board.dry_run.on:
         by = "DRY_RUN in the settings" if board.dry_run.from_settings else _by(board.dry_run.by, board.dry_run.at)
-        mend = edit if board.dry_run.from_settings else "mastowatch dry-run off"
-        yield Finding(name, "note", f"the dry run is on ({by})", "Cases are shown, and nothing is reported.", mend)
+        # Asks before it does: whoever types all that doctor says must not be live by that.
+        mend = "mastowatch setup --no-dry-run" if board.dry_run.from_settings else "mastowatch dry-run off"
+        means = "Cases are shown, and nothing is reported; end that when you agree with the cases."
+        yield Finding(name, "note", f"the dry run is on ({by})", means, mend)
     pause = board.maintenance
     if pause is not None:
         reason = f": {pause.reason}" if pause.reason else ""

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mastowatch.cli import _parser, doctor, main
 from mastowatch.config import Sources
-from mastowatch.jobs.checks.examination import CHECKS, Check, examine
+from mastowatch.jobs.checks.examination import CHECKS, Check, examine, look
 from mastowatch.jobs.checks.finding import NAMES, Finding
 from mastowatch.jobs.checks.world import Away, World
 
@@ -178,3 +179,18 @@ def test_a_check_that_does_not_exist_is_refused(tmp_path, capsys):
         main(["doctor", "--check", "nonsense"])
     assert ended.value.code == 2
     assert "redis-persistence" in capsys.readouterr().err
+
+
+def test_what_is_not_set_up_yet_has_no_work_to_be_looked_at(tmp_path, monkeypatch):
+    here = world(tmp_path, f"REDIS_URL=unix://{tmp_path}/none.sock?db=1\n")
+    monkeypatch.setattr(World, "of_this_machine", True)
+    told = look(here, Check(("workers",), "redis", "set-up", lambda _: []))
+    assert [(one.state, one.says) for one in told] == [("unknown", "not looked at: INSTANCE_BASE is not set")]
+
+
+def test_what_two_checks_tell_of_is_unknown_where_neither_could_look():
+    [token] = [check for check in CHECKS if "mastodon-token" in check.names]
+    [budget] = [check for check in CHECKS if check.names == ("request-budget",)]
+    away = raising(Away("x"))
+    assert "request-budget" not in [one.check for one in look(None, replace(token, needs="", look=away))]
+    assert [one.check for one in look(None, replace(budget, needs="", look=away))] == ["request-budget"]

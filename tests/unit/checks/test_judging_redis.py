@@ -63,6 +63,11 @@ def test_memory(used, state):
     assert state == "ok" or "maxmemory 200000000" in found.mend
 
 
+def test_a_limit_that_is_exceeded_is_mended_by_one_that_is_not():
+    found = checks.judge_memory(facts(used_memory=3 * 10**6, maxmemory=10**6))
+    assert "maxmemory 6000000 " in found.mend
+
+
 def test_without_a_limit_memory_is_told_and_no_worry():
     assert checks.judge_memory(facts()).says == "3 MB used, 4 MB at most so far, no limit"
 

@@ -70,6 +70,7 @@ def test_all_stopped_is_one_line_and_not_set_up_another():
     assert (found.says, found.mend) == ("mastowatch.target is stopped", "systemctl enable --now mastowatch.target")
     [found] = judge_units([replace(unit, condition=False) for unit in stopped])
     assert (found.says, found.mend) == ("MastoWatch is not set up yet", "mastowatch setup")
+    assert judge_units(stopped, set_up=False) == [found]
     assert judge_watchdogs(stopped) == []
 
 

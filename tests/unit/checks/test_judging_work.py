@@ -140,6 +140,7 @@ def test_switches_are_notes_and_each_names_who_and_how_to_go_on():
     assert found[0].says == "the panic stop is on (by alice since 2027-01-15 08:00 UTC)"
     assert (found[0].mend, found[2].mend) == ("mastowatch panic off", "mastowatch jobs resume low")
     assert found[1].says == "the dry run is on (DRY_RUN in the settings)"
+    assert found[1].mend == "mastowatch setup --no-dry-run"
 
 
 def test_a_pause_for_maintenance_is_told_once_and_not_for_each_queue():
