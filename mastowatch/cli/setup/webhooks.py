@@ -51,6 +51,8 @@ def _tell(setup: Setup) -> None:
 def _take(setup: Setup) -> None:
     talk = setup.talk
     again = "mastowatch setup --webhook-secret-file FILE"
+    if not talk.asks and setup.kept(SECRET) is not None:
+        return
     if not talk.asks:
         setup.plan.hints.append(f"Webhooks are refused until their secret is here: {again}")
         return
