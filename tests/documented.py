@@ -21,10 +21,13 @@ ROOT = Path(__file__).parents[1]
 RUN_BY = {
     "docs/howto/back-up-and-restore.md": "tests/host/walk/test_60_back_up.py",
     "docs/howto/connect-webhooks.md": "tests/host/walk/test_40_connect.py",
+    "docs/howto/doctor.md": "tests/integration/test_howto_pages.py",
     "docs/howto/go-live.md": "tests/host/walk/test_30_live.py",
     "docs/howto/install.md": "tests/host/walk/test_90_install.py",
+    "docs/howto/migrate-from-celery.md": "tests/integration/test_howto_pages.py",
     "docs/howto/pause-for-maintenance.md": "tests/host/walk/test_60_back_up.py",
     "docs/howto/rehearse.md": "tests/host/walk/test_30_live.py",
+    "docs/howto/second-host.md": "tests/integration/test_howto_pages.py",
     "docs/howto/sign-in.md": "tests/host/walk/test_40_connect.py",
     "docs/howto/troubleshoot.md": "tests/host/walk/test_50_troubleshoot.py",
     "docs/howto/uninstall.md": "tests/host/walk/test_80_uninstall.py",
