@@ -28,6 +28,7 @@ RUN_BY = {
     "docs/howto/pause-for-maintenance.md": "tests/host/walk/test_60_back_up.py",
     "docs/howto/rehearse.md": "tests/host/walk/test_30_live.py",
     "docs/howto/second-host.md": "tests/integration/test_howto_pages.py",
+    "docs/howto/set-up.md": "tests/integration/test_howto_pages.py",
     "docs/howto/sign-in.md": "tests/host/walk/test_40_connect.py",
     "docs/howto/troubleshoot.md": "tests/host/walk/test_50_troubleshoot.py",
     "docs/howto/uninstall.md": "tests/host/walk/test_80_uninstall.py",

@@ -2,6 +2,7 @@
 
 docs/howto/second-host.md: its certificates, and its files of Redis and of the sentinels, as they stand there.
 docs/howto/migrate-from-celery.md: messages of a real Celery. docs/howto/doctor.md: Debian's Redis as it comes.
+docs/howto/set-up.md: settings of one's own.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from tests import documented
 from tests.celery_producer import send
 from tests.documented import Printed, Walk
 from tests.engine import wait
+from tests.guarded_mastodon import guarded_mastodon
 from tests.redis_server import free_port, running_redis
 
 pytestmark = pytest.mark.redis
 ROOT = Path(__file__).parents[2]
-SECOND_HOST, MIGRATION, DOCTOR = (f"docs/howto/{name}.md" for name in ("second-host", "migrate-from-celery", "doctor"))
+SECOND_HOST, MIGRATION = "docs/howto/second-host.md", "docs/howto/migrate-from-celery.md"
+DOCTOR, SET_UP = "docs/howto/doctor.md", "docs/howto/set-up.md"
 ANALYZE, POLL = "app.tasks.jobs.analyze_and_maybe_report", "app.tasks.jobs.poll_admin_accounts"
 PASSWORDS = {"THE-PASSWORD": "of-redis", "THE-SENTINELS-PASSWORD": "of-the-sentinels"}
 
@@ -41,7 +44,10 @@ def shell(place: Path, settings: Mapping[str, object], names: Mapping[str, str] 
     env.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     program = place / "bin/mastowatch"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mastowatch --config {env} "$@"\n')
+    # Where a page says --config itself, that counts.
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --config ] || set -- --config {env} "$@"\nexec {sys.executable} -m mastowatch "$@"\n'
+    )
     program.chmod(0o755)
     state = place / "shell"
     state.write_text(f"cd {place}\n")
@@ -140,3 +146,12 @@ def test_the_move_from_celery_goes_as_its_page_says(redis, redis_server, tmp_pat
 def test_doctor_finds_what_its_page_shows(tmp_path):
     with running_redis(tmp_path, "--save", "3600 1 300 100 60 10000") as server:
         shell(tmp_path, {"REDIS_URL": server.url}).page(DOCTOR)
+
+
+def test_settings_of_ones_own_are_made_as_the_page_of_setup_says(redis_server, tmp_path):
+    with guarded_mastodon() as mastodon:
+        names = {"https://mastodon.example": mastodon.url, "redis://localhost:6379/2": redis_server}
+        walk = shell(tmp_path, {}, names)
+        (tmp_path / "token").write_text(mastodon.token())
+        walk.page(SET_UP)
+    assert "INSTANCE_BASE=http" in (tmp_path / "try.env").read_text()
