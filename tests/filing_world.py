@@ -42,13 +42,14 @@ class Place:
     credentials: Path
     alone: bool = True
     settle_s: float = SETTLE_S
+    timeout_s: float = TIMEOUT_S
 
     def context(self) -> Context:
         settings = Settings(
             instance_base=self.mastodon_url,
             redis_url=self.redis_url,
             dry_run=False,
-            request_timeout=TIMEOUT_S,
+            request_timeout=self.timeout_s,
             api_requests_per_5_minutes=300,
         )
         redis = Redis.from_url(self.redis_url)

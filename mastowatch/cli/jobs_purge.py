@@ -35,7 +35,8 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
             return EXIT_NO
         done = actions.purge(where, _progress(found.total) if sys.stderr.isatty() else lambda _: None)
         by_status = ", ".join(f"{number} {status}" for status, number in done.deleted.items())
-        return _tell(arguments, done, f"Deleted: {count(done.total, 'job')} ({by_status})", deleted=True)
+        gone = f"Deleted: {count(done.total, 'job')}{f' ({by_status})' if by_status else ''}"
+        return _tell(arguments, done, gone, deleted=True)
 
     return change(loaded, act)
 

@@ -119,14 +119,14 @@ class Actions:
     def purge(self, where: Purge, told: Callable[[Purged], None] = purging.untold) -> Purged:
         """Delete the records of jobs that ended long ago; ``told`` hears of it now and then.
 
-        However it ends, the audit says how many went.
+        However it ends, the audit says how many went; with ``where.dry_run`` none goes, and it says nothing.
         """
         gone = purging.Purged()
         try:
             for gone in purging.purge(self._redis, where, self._now()):
                 told(gone)
         finally:
-            if gone.deleted:
+            if gone.deleted and not where.dry_run:
                 self._note("purged", f"{count(gone.total, 'job')} {where.told}")
         return gone
 

@@ -105,14 +105,21 @@ local function forget_runs(id, origin)
   end
 end
 
+-- Why a job may not go now; nil if it may.
+local function kept(id, status, followup, run)
+  if redis.call('ZSCORE', PLANNED, id) then return 'recurs' end
+  if (status == 'started' or run) and runs(id) then return 'started' end
+  if followup then return 'followed' end
+  return nil
+end
+
 local function delete(id, only_failed)
   local found = known(id, 'followup', 'run', 'rate_limit_key', 'group_id')
   local status, origin, job = found[1] or '', found[2], 'rq:job:' .. id
   if not origin then return 'unknown' end
   if only_failed and status ~= 'failed' and status ~= 'stopped' then return status end
-  if redis.call('ZSCORE', PLANNED, id) then return 'recurs' end
-  if (status == 'started' or found[4]) and runs(id) then return 'started' end
-  if found[3] then return 'followed' end
+  local why = kept(id, status, found[3], found[4])
+  if why then return why end
   if status == 'queued' then redis.call('LREM', of_queue('queue', origin), 1, id) end
   for _, kind in ipairs(REGISTRIES) do redis.call('ZREM', of_queue(kind, origin), id) end
   if found[5] and found[5] ~= '' then
@@ -187,7 +194,10 @@ return {looked, gone}
 
 
 def delete_script(rest: str) -> str:
-    """Return a script that may call ``known(id, fields...)`` and ``delete(id)``, with ARGV beginning as above."""
+    """Return a script that may call ``known(id, fields...)``, ``kept(id, status, followup, run)`` and ``delete(id)``.
+
+    Its ARGV begins as above.
+    """
     return _HEAD + _DELETE + rest
 
 

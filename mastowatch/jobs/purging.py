@@ -24,6 +24,7 @@ _KEPT = {
     "awaited": "other jobs wait for their end",
     "followed": "what follows their end is not done yet",
     "recurs": "they recur",
+    "started": "they run again",
     "undated": "when they ended can't be read",
     "moved": "they were queued again meanwhile",
 }
@@ -57,13 +58,13 @@ local function age(ended, score)
 end
 
 local function outcome(id, score)
-  local found = known(id, 'ended_at')
+  local found = known(id, 'ended_at', 'followup', 'run')
   if not found[2] then return 'gone' end
   if not ENDED[found[1] or ''] then return 'moved' end
   local said = age(found[3], score)
   if said ~= 'old' then return said end
   if awaited(id) then return 'awaited' end
-  if not DELETES then return 'done' end
+  if not DELETES then return kept(id, found[1], found[4], found[5]) or 'done' end
   return delete(id)
 end
 

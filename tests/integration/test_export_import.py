@@ -437,6 +437,9 @@ def test_the_commands_write_a_file_for_its_owner_alone_and_merge_it(
     assert "nothing was changed" in again.stdout
     (audit,) = [one for one in json.loads(mastowatch(other_server, "audit", "--json").stdout)["entries"] if one["by"]]
     assert (audit["outcome"], audit["by"]) == ("imported", "alice on the command line")
+    (tmp_path / "cut.jsonl").write_bytes(path.read_bytes()[:-20])
+    cut = mastowatch(other_server, "import", str(tmp_path / "cut.jsonl"), "--yes")
+    assert (cut.returncode, "is cut; nothing was imported" in cut.stderr) == (2, True)
 
 
 def test_only_what_is_newer_than_since(redis, redis_server, tmp_path, mastowatch):

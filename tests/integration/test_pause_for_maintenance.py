@@ -21,7 +21,7 @@ from mastowatch.jobs.switches import read_switches
 from mastowatch.reliable import pausing
 from mastowatch.reliable.serializer import JsonQueue
 from tests.covered import covered
-from tests.engine import end_all, note, notes, start, wait
+from tests.engine import end_all, hold, note, start, wait
 
 pytestmark = pytest.mark.redis
 
@@ -52,17 +52,21 @@ def command(url: str, *words: str) -> tuple[int, str, str]:
     return ran.returncode, out, err
 
 
-def test_no_queue_is_served_until_it_is_resumed_and_waiting_says_what_for(redis: Redis, redis_server: str):
+def test_no_queue_is_served_until_it_is_resumed_and_waiting_says_what_for(
+    redis: Redis, redis_server: str, tmp_path: Path
+):
     queues = {name: JsonQueue(name, connection=redis) for name in ("high", "default", "low")}
-    running = queues["low"].enqueue(note, redis_server, "1", 3.0, job_id="long")
+    running = queues["low"].enqueue(hold, str(tmp_path), job_id="long")
     worker = start(redis_server, ["high", "default", "low"])
-    wait(lambda: notes(redis) == ["begin 1"])
+    wait((tmp_path / "begun").exists)
     waiting = process(redis_server, "pause", "--wait", "--reason", "Mastodon's upgrade")
-    wait(lambda: maintenance.all_paused(redis) is not None)
+    assert waiting.stderr is not None
+    assert "waiting for job long of worker" in waiting.stderr.readline()
+    assert maintenance.all_paused(redis) is not None
     later = [queue.enqueue(note, redis_server, name) for name, queue in queues.items()]
-    out, err = waiting.communicate(timeout=60)
+    (tmp_path / "go").touch()
+    out, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == 0
-    assert "waiting for job long of worker" in err
     assert "by alice on the command line: Mastodon's upgrade\nnothing runs" in out
     assert running.get_status(refresh=True) == "finished"
     assert [one.get_status(refresh=True) for one in later] == ["queued"] * 3

@@ -123,6 +123,21 @@ def test_a_job_that_others_wait_for_stays(redis: Redis, actions: Actions):
     assert actions.purge(Purge(datetime.now(UTC).timestamp() - DAY)).total == 1
 
 
+def test_a_rehearsal_tells_what_would_really_go_and_leaves_no_line_in_the_audit(redis: Redis, redis_server: str):
+    seed(redis)
+    redis.zadd("rq:scheduler:scheduled_jobs", {"failed-0": datetime.now(UTC).timestamp() + 60})
+    redis.hset("rq:job:finished-0", "followup", "{}")
+    told = json.loads(command(redis_server, "--older-than", "7d", "--dry-run", "--json").stdout)
+    assert told["would_delete"] == {"failed": 0, "finished": 0, "canceled": 1}
+    assert told["kept"] == {"recurs": 1, "followed": 1}
+    assert not redis.exists("mastowatch:audit")
+    done = command(redis_server, "--older-than", "7d", "--yes")
+    assert done.stdout.startswith("Deleted: 1 job (1 canceled); 1 kept, as ")
+    assert redis.xlen("mastowatch:audit") == 1
+    again = command(redis_server, "--older-than", "7d", "--yes")
+    assert "more than 7d ago; none was deleted; 1 kept, as " in again.stdout
+
+
 def test_a_job_that_ran_again_stays_whatever_the_registry_says(redis: Redis, actions: Actions):
     seed(redis)
     redis.hset("rq:job:failed-0", "status", "queued")  # its entry is older than its record

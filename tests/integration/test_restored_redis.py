@@ -113,7 +113,7 @@ def deliver(api: Api, *spammers: Spammer) -> list[str]:
 @pytest.mark.parametrize("options", [DUMP, LOG], ids=["dump", "append-only file"])
 def test_everything_done_again_after_a_restore_reports_every_account_once(server, credentials, tmp_path, options):
     with kept(tmp_path, options) as (process, yesterday), Redis.from_url(process.url) as redis:
-        place = Place(process.url, server.url, credentials)
+        place = Place(process.url, server.url, credentials, timeout_s=30)  # the machine may have much more to do
         jobs = Jobs(redis, Settings())
         before, again, resolved, waiting = (Spammer(server) for _ in range(4))
         work(place)

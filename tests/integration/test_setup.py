@@ -98,6 +98,17 @@ def test_flags_alone_set_it_up(run, env: Path, first, mastodon, redis_url):
     assert main(["--config", str(env), "config", "check"]) == 0
 
 
+def test_settings_that_are_not_there_yet_are_made(run, env: Path, first):
+    env.unlink()
+    assert run("--yes")[0] == 2
+    assert not env.exists()
+    status, told = run(*first)
+    assert status == 0, told
+    assert f"\n    mastowatch --config {env} doctor\n" in told
+    assert load({}, env).settings.dry_run
+    assert mode(env) == 0o644
+
+
 def test_what_lacks_is_named_by_its_flag_and_nothing_is_changed(run, env: Path, first):
     before = everything(env.parent)
     status, told = run()
@@ -284,7 +295,11 @@ def test_webhooks_are_told_of_and_their_secret_asked_for_later(run, env: Path, f
     assert status == 0, told
     assert "http://127.0.0.1:8080/webhooks/mastodon" in told
     assert "account.created" in told
-    assert "mastowatch setup --webhooks" in told
+    assert "--webhook-secret-file FILE" in told
+    assert run("--webhook-secret-file", "-", "--yes", given="of-the-hook\n")[0] == 0
+    status, told = run("--webhooks", "--yes")
+    assert (status, "/webhooks/mastodon" in told, "Nothing to change." in told) == (0, True, True)
+    assert "--webhook-secret-file" not in told  # it is there
 
 
 def test_the_dashboard_is_registered_or_gets_a_password(run, env: Path, first, mastodon, tmp_path):

@@ -122,7 +122,8 @@ def begin(arguments: argparse.Namespace, places: Places) -> Setup:
 
 
 def _loaded(places: Places, arguments: argparse.Namespace) -> Loaded:
-    file = places.env if places.env.exists() or not places.units else None
+    # One that is not there yet is made in the end, and reads as an empty one.
+    file = places.env if places.env.exists() else Path(os.devnull)
     # A wrong address in the file is mended by another.
     overrides = {"INSTANCE_BASE": arguments.server} if arguments.server else {}
     loaded, faults = examine(Sources({}, file, overrides))

@@ -95,7 +95,8 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
         setup.talk.say("When you like what you see: mastowatch setup --no-dry-run")
     if not doing.starts(setup):
         config = "" if setup.places.units else f" --config {setup.places.env}"
-        setup.talk.say(f"When it runs, see whether all is well: mastowatch{config} doctor")
+        setup.talk.say("When it runs, see whether all is well:")
+        setup.talk.show(f"mastowatch{config} doctor")
         return 0
     return 0 if _is_well(sources.file) and all_run else EXIT_NO
 

@@ -50,7 +50,9 @@ def _tell(setup: Setup) -> None:
 
 def _take(setup: Setup) -> None:
     talk = setup.talk
-    again = "mastowatch setup --webhooks"
+    again = "mastowatch setup --webhook-secret-file FILE"
+    if not talk.asks and setup.kept(SECRET) is not None:
+        return
     if not talk.asks:
         setup.plan.hints.append(f"Webhooks are refused until their secret is here: {again}")
         return
