@@ -46,8 +46,8 @@ INSTANCE_BASE=http://127.0.0.1:{MASTODON_PORT}
 DRY_RUN=false
 API_REQUESTS_PER_5_MINUTES=100000
 API_PAGED_REQUESTS_PER_15_MINUTES=100000
-POLL_ADMIN_ACCOUNTS_INTERVAL=5
-POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=5
+POLL_ADMIN_ACCOUNTS_INTERVAL=10
+POLL_ADMIN_ACCOUNTS_LOCAL_INTERVAL=10
 QUEUE_STATS_INTERVAL=1
 RULE_REPORTS_PER_HOUR=1000
 RULE_REPORTS_PER_DAY=1000
@@ -148,6 +148,7 @@ class Suite:
             "/var/lib/dpkg",
             "/var/lib/apt",
             "/var/cache",
+            "/var/backups",  # a timer of dpkg's fills it at midnight
             "/var/log",
             "/var/lib/systemd",
             "/var/lib/redis",

@@ -13,7 +13,7 @@ from tests.host.waiting import wait
 
 READY_S = 2.0
 # On two shared cores one start can be slow for what others do: one of these has to be quick enough.
-TIMES = 6
+TIMES = 3
 
 
 @pytest.fixture(scope="module")
