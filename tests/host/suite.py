@@ -274,6 +274,11 @@ class Suite:
             found.update(report["target_account"]["id"] for report in page)
             more = {"max_id": page[-1]["id"]}
 
+    def wait_for_reports(self, on: Iterable[str], seconds: float, what: str) -> float:
+        """Wait until all these accounts are reported; a look each second leaves the processors to those who report."""
+        wanted = set(on)
+        return wait(lambda: wanted <= set(self.reports()), seconds, what, every_s=1.0)
+
     def _reports_page(self, more: dict[str, str]) -> list[dict[str, Any]]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         query = {"limit": "40", **more}

@@ -37,7 +37,7 @@ def test_back_up_and_restore_and_nobody_is_reported_twice(suite, walk):
     # These are reported after the copies were made, and forgotten with them.
     late = {sign_up(suite, name) for name in ("spinner", "roller")}
     suite.host.run("mastowatch", "jobs", "recurring", "run", POLL)
-    wait(lambda: late <= set(suite.reports()), 60, "who has come since is reported")
+    suite.wait_for_reports(late, 60, "who has come since is reported")
     reports, place = suite.reports(), suite.now()
     assert set(suite.people.planted) < set(reports)
     for section in ("Restore the settings", "Restore from an export", "Restore all of Redis"):
