@@ -137,8 +137,9 @@ class Host:
         for pid in _children(self._nspawn.pid):
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
-                    self._init = pid
-        return bool(self._init)
+                    self._init = pid  # the first: what it has just forked is called so for a moment, too
+                    return True
+        return False
 
     def _is_up(self) -> bool:
         return self.run("systemctl", "is-system-running", check=False).out.strip() in ("running", "degraded")
