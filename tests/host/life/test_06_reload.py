@@ -29,10 +29,11 @@ bio = "goodbye"
 @pytest.fixture(autouse=True)
 def as_before(suite, request):
     settings = suite.host.path(ENV_FILE).read_text()
+    reloaded = request.getfixturevalue("unit") if "unit" in request.fixturenames else TARGET
     yield
     suite.host.path(ENV_FILE).write_text(settings)
     suite.host.path(RULE).unlink(missing_ok=True)
-    suite.systemctl("reload", request.getfixturevalue("unit") if "unit" in request.fixturenames else TARGET)
+    suite.systemctl("reload", reloaded)
 
 
 def rules_in_force(suite):
