@@ -297,6 +297,7 @@ class ReliableWorker(Worker):
         except RedisError:
             # The channel of commands may be that of a server which has gone silently, or is the primary no longer.
             self._stop_listening()
+            self._next_beat = 0.0  # a turn that asks nothing would seem to say that Redis is back
             # Whoever looks next finds what is left in hand; nothing here is worth waiting for.
             self._forced = self._forced or (self._stop_requested and not self._keeper.pid)
             raise

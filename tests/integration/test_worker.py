@@ -16,7 +16,7 @@ from rq.job import Retry
 from mastowatch.reliable import scripts
 from mastowatch.reliable.doorbell import Doorbell
 from mastowatch.reliable.horse import Horse
-from mastowatch.reliable.keeper import _resident_mib
+from mastowatch.reliable.keeper import Keeper, _resident_mib
 from mastowatch.reliable.line import Line
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
@@ -346,6 +346,17 @@ def test_a_worker_that_redis_forgot_registers_again(redis: Redis):
     worker.step(0)
     assert registered(redis, worker)
     worker.leave()
+
+
+def test_a_turn_after_one_without_redis_asks_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever calls it takes a turn that raises nothing for a Redis that is back."""
+    monkeypatch.setattr(Keeper, "may_fork", lambda _: False)
+    with running_redis(tmp_path) as server:
+        worker = ReliableWorker(["default"], connection=Redis.from_url(server.url))
+        worker.step(0)
+    for _ in range(4):
+        with pytest.raises(RedisConnectionError):
+            worker.step(0)
 
 
 def test_what_is_found_in_a_hand_without_a_horse_is_settled(redis: Redis, queue: JsonQueue, redis_server: str):

@@ -114,8 +114,7 @@ def test_webhooks_are_closed_until_there_is_a_secret(suite):
     try:
         assert (sent("one").status_code, sent("two").status_code) == (202, 401)
     finally:
-        suite.host.sh(f"rm {WEBHOOK_SECRET}")
-        suite.systemctl("restart", API_UNIT)
+        suite.host.sh(f"rm {WEBHOOK_SECRET}")  # the next test stops the API
 
 
 def test_the_first_request_starts_a_stopped_api(suite):
@@ -139,8 +138,7 @@ def test_no_request_is_refused_while_the_api_restarts(suite):
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(2):
-        suite.systemctl("restart", API_UNIT)
+    suite.systemctl("restart", API_UNIT)
     stop.set()
     for thread in threads:
         thread.join()

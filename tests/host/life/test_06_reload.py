@@ -27,12 +27,13 @@ bio = "goodbye"
 
 
 @pytest.fixture(autouse=True)
-def as_before(suite):
+def as_before(suite, request):
     settings = suite.host.path(ENV_FILE).read_text()
+    reloaded = request.getfixturevalue("unit") if "unit" in request.fixturenames else TARGET
     yield
     suite.host.path(ENV_FILE).write_text(settings)
     suite.host.path(RULE).unlink(missing_ok=True)
-    suite.systemctl("reload", TARGET)
+    suite.systemctl("reload", reloaded)
 
 
 def rules_in_force(suite):

@@ -15,7 +15,7 @@ from tests.host.waiting import wait
 
 EXPOSURE_MAX = 1.2
 LINES_AN_HOUR = 10
-# At the intervals set here so long holds as many polls as three minutes at the defaults.
+# At the intervals set here so long holds as many polls as a minute and a half at the defaults.
 REST_S = 30.0
 REDIS_PASSWORD = "hunter2-of-redis"
 PASSWORD_FILE = "/etc/mastowatch/credentials/redis_password"

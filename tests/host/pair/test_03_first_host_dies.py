@@ -83,7 +83,7 @@ def test_a_link_that_is_cut_for_a_minute_is_ridden_out(pair, measured, accepted)
 
 def test_nothing_was_lost_and_every_spammer_is_reported_once(pair, measured, accepted):
     pair.wait_for_all(pair.b, accepted, REPORTED_S)
-    wait(lambda: not pair.missing(), REPORTED_S, "every spammer is reported")
+    pair.a.wait_for_reports(pair.a.people.planted, REPORTED_S, "every spammer is reported")
     reports = pair.a.reports()
     assert {who: times for who, times in reports.items() if times > 1} == {}
     measured("spammers, reported once; jobs accepted, lost", f"{len(reports)}, {len(reports)}; {len(accepted)}, 0")

@@ -214,10 +214,6 @@ class Pair:
                 told = {one: redis.hmget(f"rq:job:{one}", *names) for one in self.unfinished(side, ids)}
             raise AssertionError(f"{error}: {told}") from error
 
-    def missing(self) -> set[str]:
-        """Return the spammers that are not reported."""
-        return set(self.a.people.planted) - set(self.a.reports())
-
 
 @contextlib.contextmanager
 def no_restart(side: Suite, unit: str) -> Iterator[None]:

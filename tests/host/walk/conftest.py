@@ -6,15 +6,17 @@ The names that pages use for a server, a token and a package stand for those of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 import requests
-from mastodon_mock.db.models import Account
+from mastodon_mock.db.models import Account, Status
 
 from tests.demo.population import TOKEN
 from tests.documented import Printed, Walk
 from tests.host.suite import ANSWER_S, API, MASTODON_PORT
 from tests.host.walk.settings import WEBHOOK_SECRET
+from tests.mastodon_server import add_account
 from tests.webhooks import PATH, admin_account_entity, delivery, signature
 
 # An instance's address may begin with http:// on the machine itself alone.
@@ -62,6 +64,27 @@ def send_webhook(suite) -> Callable[[], int]:
         return requests.post(f"{API}{PATH}", body, headers=headers, timeout=ANSWER_S).status_code
 
     return send
+
+
+@pytest.fixture(scope="session")
+def late(suite, walk) -> set[str]:
+    """Make the copies of the page on backups; return who is reported after that, and forgotten by a restore."""
+    walk.page("docs/howto/back-up-and-restore.md", "Back up")
+    made = {_sign_up(suite, name) for name in ("spinner", "roller")}
+    suite.wait_for_reports(made, 60, "who has come since is reported")
+    return made
+
+
+def _sign_up(suite, name: str) -> str:
+    """Let somebody come to Mastodon who advertises a casino; return the account's id."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with suite.mastodon.sessions() as session:
+        account = add_account(session, name, created_at=now)
+        for text in ("Best online casino", "100 free spins, no deposit bonus"):
+            html = f'<p>{text} <a href="https://spin.example/{name}">spin.example</a></p>'
+            session.add(Status(account_id=account.id, content=html, text=text, created_at=now))
+        session.commit()
+        return str(account.id)
 
 
 def acct(suite, account_id: str) -> str:

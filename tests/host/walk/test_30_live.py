@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.host.waiting import wait
-
 
 def test_rehearse(suite, walk):
     walk.page("docs/howto/rehearse.md")
@@ -12,5 +10,5 @@ def test_rehearse(suite, walk):
 
 def test_go_live(suite, walk):
     walk.page("docs/howto/go-live.md")
-    wait(lambda: set(suite.reports()) == set(suite.people.planted), 60, "all planted accounts are reported")
-    assert max(suite.reports().values()) == 1
+    suite.wait_for_reports(suite.people.planted, 120, "all planted accounts are reported")
+    assert suite.reports() == dict.fromkeys(suite.people.planted, 1)
