@@ -50,7 +50,7 @@ class World:
             settings=Settings(instance_base="https://m.example", sweep_pages_per_poll=sweep_pages),
             rules=SimpleNamespace(screen=lambda account, now: self.seen.add(account.id) or ()),
             mastodon=server.for_purpose,
-            jobs=SimpleNamespace(analyze=lambda account_id: True),
+            jobs=SimpleNamespace(analyze=lambda account_id: True, full=lambda: None),
             cursors=MemoryCursors(),
             locks=MemoryLocks(),
             judged=MemoryJudged(),

@@ -17,6 +17,7 @@ from rq.job import Job, Retry
 
 from mastowatch.adapters import redis_sentinel
 from mastowatch.adapters.redis_store import RedisClaims, RedisSwitches, RedisTally
+from mastowatch.adapters.redis_webhook_notes import RedisWebhookNotes
 from mastowatch.config.loading import load
 from mastowatch.errors import ConfigError, StoreUnavailable
 from mastowatch.jobs import context as contexts
@@ -347,7 +348,7 @@ def test_what_must_not_be_lost_waits_for_a_replica_where_the_settings_ask(two, t
 
 
 async def _take_in(redis: Redis, confirm) -> str:
-    with Intake(redis, RedisTally(redis), confirm=confirm) as intake:
+    with Intake(redis, RedisTally(redis), RedisWebhookNotes(redis), confirm=confirm) as intake:
         return await intake.put(Delivery("mark", None))
 
 

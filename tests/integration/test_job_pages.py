@@ -322,10 +322,10 @@ def test_all_that_match_are_counted_first_and_then_just_they_are_done(client: ht
     asked = client.get("/matching/requeue?status=failed&error=timed+out&within=1h").text
     told = plain(asked)
     assert "Queue again 12 jobs? " in told
-    assert re.search(r"All failed jobs with “timed out” in the error, since 20..-..-.. ..:..(:..)? UTC\.", told)
+    assert re.search(r"All failed jobs with “timed out” in the error, since 20\S+ \S+ UTC, until 20\S+ \S+ UTC\.", told)
     fields = dict(re.findall(r'type="hidden" name="(?!csrf)([^"]*)" value="([^"]*)"', asked))
     # An hour is an hour from when it was counted, not from when it is done.
-    assert set(fields) == {"status", "error", "since"}
+    assert set(fields) == {"status", "error", "since", "until"}
     assert "12 jobs queued again." in follow(client, send(client, "/matching/requeue", **fields))
     assert status_of(view, FAILED) == "failed"
     assert view.redis.zcard("rq:failed:default") == 4
