@@ -87,6 +87,8 @@ def test_what_the_server_says_is_left(limits, state):
          "last one 60 s ago (status.created); one was refused 30 s ago (not signed)"),
         (WebhooksSeen(NOW - 3 * DAY, "status.created", NOW - 30, "wrong signature"), True, "failure",
          "one was refused 30 s ago (wrong signature); last one 3 days ago (status.created)"),
+        (WebhooksSeen(NOW - 3600, "status.created", NOW - 30, "wrong signature"), True, "warning",
+         "one was refused 30 s ago (wrong signature); last one 60 minutes ago (status.created)"),
         (WebhooksSeen(NOW - 30, "status.created", NOW - 60, "wrong signature"), True, "ok",
          "last one 30 s ago (status.created); one was refused 60 s ago (wrong signature)"),
         (WebhooksSeen(NOW - 9 * DAY, "status.created"), True, "warning", "last one 9 days ago (status.created)"),
