@@ -43,6 +43,6 @@ def away() -> FakeRedis:
 
 @pytest.mark.parametrize("store", ASKED)
 def test_a_store_says_that_it_is_away(away, store):
-    with pytest.raises(StoreUnavailable, match="^Redis: ConnectionError: ") as told:
+    with pytest.raises(StoreUnavailable, match=r"^Redis: ConnectionError: ") as told:
         ASKED[store](away)
     assert isinstance(told.value.__cause__, RedisConnectionError)
