@@ -409,8 +409,9 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     person.answers("Password", "short")
     person.answers("Password", "correct horse battery")
     person.answers("Once more", "correct horse battery")
-    plan = person.answers("Go on?", "y")
+    plan = person.waits_for("Go on?")
     assert not (env.parent / "credentials").exists()
+    person.types("y")
     assert f"set INSTANCE_BASE={mastodon.url}" in plan
     assert person.ends() == 0, person.read
     loaded = load({}, env)
