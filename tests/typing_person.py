@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 PATIENCE_S = 30.0
 
@@ -45,6 +46,8 @@ class Person:
         return found
 
     def presses(self, key: bytes) -> None:
+        """Press a key once the program waits for one: Ctrl-C just before it begins to read would only be seen later."""
+        self._settle()
         os.write(self._handle, key)
 
     def ends(self) -> int:
@@ -55,9 +58,15 @@ class Person:
         return self.program.wait(PATIENCE_S)
 
     def _settle(self) -> None:
-        """Read what may still stand behind the question, like a default in brackets."""
-        while select.select([self._handle], [], [], 0.05)[0] and self._more(0):
-            pass
+        """Read what may still stand behind the question, like a default in brackets, until the program waits."""
+        until = time.monotonic() + PATIENCE_S
+        while (select.select([self._handle], [], [], 0.05)[0] and self._more(0)) or self._works():
+            assert time.monotonic() < until, f"it does not come to wait:\n{self.read[self._seen :]}"
+
+    def _works(self) -> bool:
+        """Tell whether the program's main thread is about something other than to wait."""
+        told = Path(f"/proc/{self.program.pid}/stat").read_text()
+        return told.rpartition(")")[2].split()[0] not in "SZ"
 
     def _more(self, patience_s: float) -> bool:
         if not select.select([self._handle], [], [], max(0.0, patience_s))[0]:
