@@ -43,7 +43,8 @@ LOOKS += tuple(
     f"mastowatch {one}"
     for one in ("doctor", "cases", "audit", "config check", "rules stats", "rules test", "jobs list", "jobs failures")
 )
-LOOKS += tuple(f"mastowatch jobs {one}" for one in ("queues", "workers", "show"))
+# The last one is refused, and changes nothing, while the run before it waits or is under way.
+LOOKS += tuple(f"mastowatch jobs {one}" for one in ("queues", "workers", "show", "recurring run"))
 LOOKS_S = 60.0
 _ANY = re.compile(r"\.\.\.|…")
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

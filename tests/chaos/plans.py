@@ -41,8 +41,8 @@ def plans() -> dict[str, Plan]:
 
 
 _SHORT = (
-    Plan("kills", jobs=1500, strikes=100, interval_s=0.4),
-    Plan("sigterm", jobs=450, strikes=60, interval_s=0.25, may_interrupt=False),
+    Plan("kills", jobs=1000, strikes=65, interval_s=0.4),
+    Plan("sigterm", jobs=300, strikes=40, interval_s=0.25, may_interrupt=False),
     Plan("redis", jobs=600, strikes=6, interval_s=2.0),
 )
 _LONG = (
