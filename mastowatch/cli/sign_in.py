@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from mastowatch.config import Loaded, Sources
 from mastowatch.config.loading import CREDENTIALS, SECRETS, read
+from mastowatch.config.writing import replace_file
 from mastowatch.errors import ConfigError, MastodonError
 from mastowatch.jobs.context import register_sign_in
 from mastowatch.web.dashboard.access import Role
@@ -128,16 +128,8 @@ def _text(lines: list[Line]) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step, for its owner alone: whoever owned it before, or root."""
-    new = path.with_name(f"{path.name}.new")
-    try:
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            owner = path.stat()
-            os.chown(new, owner.st_uid, owner.st_gid)
-        new.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be written ({error.strerror}); run this as root") from error
+    owner: tuple[int, int] | None = None
+    with suppress(OSError):  # not there yet; or not to be looked at, which writing tells better
+        before = path.stat()
+        owner = before.st_uid, before.st_gid
+    replace_file(path, text.encode(), mode=0o600, owner=owner)
