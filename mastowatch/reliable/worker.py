@@ -32,6 +32,7 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, utcformat
 from rq.worker import DequeueStrategy, WorkerStatus
+from rq.worker_registration import register
 
 from mastowatch.logs import event
 from mastowatch.reliable import scripts
@@ -421,10 +422,25 @@ class ReliableWorker(Worker):
             self.connection.delete(self.key)  # what an expired registration has left
         self._set_ip_address(self.connection)
         self.register_birth()
-        self._tell_labels()
-        self.set_state(WorkerStatus.IDLE)
-        self.heartbeat()
         self._born = True
+
+    def register_birth(self) -> None:
+        """Register for LIFE_S, in one step.
+
+        RQ's own registration lives a minute longer until the first sign of life after it: a worker that is killed in
+        between would stand among the living all that time. Raises ValueError if one of this name lives.
+        """
+        if self.connection.exists(self.key) and not self.connection.hexists(self.key, "death"):
+            raise ValueError(f"There exists an active worker named {self.name!r} already")
+        with self.connection.pipeline() as pipeline:
+            pipeline.delete(self.key)
+            self.birth_date = self.last_heartbeat = datetime.now(UTC)
+            pipeline.hset(self.key, mapping={**self.serialize(), **self._labels})
+            self.set_state(WorkerStatus.IDLE, pipeline)
+            register(self, pipeline)
+            pipeline.expire(self.key, LIFE_S)
+            pipeline.execute()
+        self._labels_told = True
 
     def _tell_labels(self) -> None:
         if self._labels:

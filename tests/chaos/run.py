@@ -27,6 +27,9 @@ from tests.redis_server import RedisProcess, running_redis
 # What the process has written outlives it: the system keeps it. "everysec" may put a write off while it syncs, and
 # then a kill would cost what was acknowledged; that would be measured here as a fault of the worker's.
 _APPEND_ONLY = ("--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0")
+# The name of a worker that was killed stands until its registration has run out (9 s) and the next worker tidies up
+# (30 s): later than ``settle_s`` if all that live had tidied up in between.
+_TIDY_S = 30.0
 _AHEAD = 4  # so many strikes' worth of jobs wait at the start
 
 
@@ -157,9 +160,9 @@ class _Run:
         return to_come + max(0, evidence.waiting(self.redis, QUEUES) - self.plan.workers)
 
     def _settle(self) -> list[str]:
-        """Wait until all is finished and tidy, at most ``settle_s`` from the last hit on; return what is left."""
+        """Wait until all is finished, at most ``settle_s`` from the last hit on, and tidy; return what is left."""
         unfinished = list(self.enqueuer.acknowledged)
-        while not self._time_is_up():
+        while not self._time_is_up(self.plan.settle_s if unfinished else self.plan.settle_s + _TIDY_S):
             unfinished = evidence.unfinished(self.redis, unfinished)
             if not unfinished and not self._left_over():
                 break
@@ -173,12 +176,12 @@ class _Run:
     def _open_hits(self) -> list[Hit]:
         return [hit for hit in self.manager.hits if hit.over is None]
 
-    def _time_is_up(self) -> bool:
+    def _time_is_up(self, settle_s: float) -> bool:
         """Tell whether the time to settle is over. It begins when all that was hit has gone, if ever."""
         now, hits = time.monotonic(), self.manager.hits
         if self._open_hits():
-            return now - max(hit.at for hit in hits) > 3 * self.plan.settle_s
-        return now - max((hit.over or now for hit in hits), default=now) > self.plan.settle_s
+            return now - max(hit.at for hit in hits) > 3 * settle_s
+        return now - max((hit.over or now for hit in hits), default=now) > settle_s
 
     def _evidence(self, hits: Sequence[Hit], left_over: Sequence[str]) -> Evidence:
         ran = marks.executions(self.marks)

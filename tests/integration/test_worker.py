@@ -20,8 +20,8 @@ from mastowatch.reliable.keeper import Keeper, _resident_mib
 from mastowatch.reliable.line import Line
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
-from mastowatch.reliable.worker import ReliableWorker
-from tests.engine import attempts, child_of, end_all, fail, gone, leftovers, note, notes, pid, start, wait
+from mastowatch.reliable.worker import LIFE_S, ReliableWorker
+from tests.engine import attempts, child_of, end_all, fail, gone, leftovers, made, note, notes, pid, start, wait
 from tests.redis_server import running_redis
 
 pytestmark = pytest.mark.redis
@@ -346,6 +346,15 @@ def test_a_worker_that_redis_forgot_registers_again(redis: Redis):
     worker.step(0)
     assert registered(redis, worker)
     worker.leave()
+
+
+def test_a_worker_is_registered_in_one_step_and_for_one_life(redis: Redis):
+    """Whoever is killed right after it does not stand among the living for longer than others."""
+    with made(redis, labels={"dry_run": "true"}) as worker:
+        worker.register_birth()
+        assert registered(redis, worker)
+        assert redis.hmget(worker.key, "state", "dry_run", "pid") == [b"idle", b"true", str(os.getpid()).encode()]
+        assert 0 < redis.ttl(worker.key) <= LIFE_S
 
 
 def test_a_turn_after_one_without_redis_asks_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
