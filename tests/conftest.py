@@ -10,7 +10,7 @@ from redis import Redis
 
 from tests import measuring
 from tests.alone import is_alone, place_for
-from tests.engine import end_all
+from tests.engine import end_all, wait_until_no_horse_is_left
 from tests.programs import program
 from tests.redis_server import private_redis
 
@@ -43,6 +43,7 @@ def redis_server() -> Iterator[str]:
 @pytest.fixture
 def redis(redis_server: str) -> Iterator[Redis]:
     with Redis.from_url(redis_server) as client:
+        wait_until_no_horse_is_left(client)
         client.flushdb()
         yield client
         end_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any
 from redis import Redis
 from rq.results import Result
 
+from mastowatch.reliable import doorbell
 from mastowatch.reliable.serializer import JsonJob
 from mastowatch.reliable.worker import ReliableWorker
 
@@ -79,12 +81,23 @@ def end_all() -> None:
 
 @contextmanager
 def made(redis: Redis, **options: Any) -> Iterator[ReliableWorker]:
-    """Yield a worker in this process, and close what it opened."""
+    """Yield a worker in this process; then end its horse, if it has one, and close what it opened."""
     worker = ReliableWorker(["default"], connection=redis, **options)
     try:
         yield worker
     finally:
+        if worker.horse_pid:
+            os.kill(worker.horse_pid, signal.SIGKILL)
+            os.waitpid(worker.horse_pid, 0)
         worker.leave()
+
+
+def wait_until_no_horse_is_left(redis: Redis) -> None:
+    """Wait until no horse of an earlier test asks this Redis for jobs: it would tidy up in the midst of the next one.
+
+    One whose worker was killed is killed by the kernel; one whose worker is in this process would never go.
+    """
+    wait(lambda: not any(client["name"] == doorbell.NAME for client in redis.client_list()), 30)
 
 
 def wait(condition: Callable[[], Any], seconds: float = 60.0) -> None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 # Between two tries to connect, and how often it is looked without a bell; both are rare.
 _AGAIN_S, _BLIND_S = 1.0, 0.3
 _CHANNEL = "__redis__:invalidate"
+NAME = "mastowatch-doorbell"  # of its connection, in CLIENT LIST
 
 
 class Doorbell:
@@ -86,7 +87,7 @@ class Doorbell:
         quiet = MaintNotificationsConfig(enabled=False)
         wire = same_pool(self._redis, protocol=2, maint_notifications_config=quiet).get_connection()
         try:
-            _say(wire, "CLIENT", "SETNAME", "mastowatch-doorbell")
+            _say(wire, "CLIENT", "SETNAME", NAME)
             number = _say(wire, "CLIENT", "ID")
             prefixes = [word for prefix in self._prefixes for word in ("PREFIX", prefix)]
             _say(wire, "CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST", *prefixes)
