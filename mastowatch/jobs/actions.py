@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mastowatch.domain.wording import count
-from mastowatch.jobs import bulk, control, maintenance, purging, queue_control, trail
+from mastowatch.jobs import bulk, control, erasing, maintenance, purging, queue_control, trail
 from mastowatch.jobs.arming import Armed, arm
 from mastowatch.jobs.bulk import BulkAction, BulkResult
-from mastowatch.jobs.context import View, erasure
+from mastowatch.jobs.context import View
 from mastowatch.jobs.control import Canceled
 from mastowatch.jobs.listing import JobFilter
 from mastowatch.jobs.purging import Purge, Purged
@@ -190,8 +190,8 @@ class Actions:
         self._note("turned on" if on else "turned off", "dry run")
 
     def erase_account(self, account_id: str) -> None:
-        """Erase what is known of an account. The line in the audit does not say of which."""
-        erasure(self._redis).erase(account_id)
+        """Erase what is known of an account, if nobody judges it. The line in the audit does not say of which."""
+        erasing.erase(self._view, account_id)
         self._note("erased", "what was known of an account")
 
     def arm(self, rule_id: str) -> Armed:

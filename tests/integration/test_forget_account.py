@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,12 @@ from mastowatch.adapters.redis_campaigns import RedisCampaigns
 from mastowatch.adapters.redis_erasure import Erasure
 from mastowatch.adapters.redis_posts import RedisRecentPosts
 from mastowatch.adapters.redis_quotas import RedisHeld
-from mastowatch.adapters.redis_store import RedisCases, RedisJudged
+from mastowatch.adapters.redis_store import RedisCases, RedisJudged, RedisLocks
 from mastowatch.errors import StoreUnavailable
+from mastowatch.jobs import erasing
+from mastowatch.jobs.refusals import WrongState
 from mastowatch.ports.types import AuditEntry, Case, Sighting
+from tests.api_world import view_of
 from tests.covered import covered
 from tests.snapshot import snapshot
 from tests.world import account, post
@@ -116,6 +121,31 @@ def test_the_command_tells_asks_and_erases_and_says_of_nobody_in_the_audit(redis
     assert (entry.outcome, entry.by) == ("erased", "alice on the command line")
     assert WHO not in str(entry)
     assert "none" in command(redis_server, "--account", WHO, "--yes").stdout
+
+
+def test_one_that_is_being_judged_is_erased_when_that_has_ended(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mastowatch.adapters.redis_erasure.Erasure.erase", erase_if_locked(redis))
+    fill(redis, WHO)
+    judging = RedisLocks(redis)
+    judging.acquire(f"account:{WHO}", "a worker", 100)
+    with pytest.raises(WrongState, match=f"the account {WHO} is being judged, so nothing was erased"):
+        erasing.erase(view_of(redis), WHO, patience_s=0.3)
+    assert Erasure(redis).count(WHO)
+    threading.Timer(0.5, judging.release, (f"account:{WHO}", "a worker")).start()
+    erasing.erase(view_of(redis), WHO)
+    assert Erasure(redis).count(WHO) == {}
+    assert redis.keys("mastowatch:lock:*") == []
+
+
+def erase_if_locked(redis: Redis) -> Callable[[Erasure, str], None]:
+    """Erase, but only while nobody else could judge."""
+    erase = Erasure.erase
+
+    def checked(self: Erasure, account_id: str) -> None:
+        assert not RedisLocks(redis).acquire(f"account:{account_id}", "another worker", 1)
+        erase(self, account_id)
+
+    return checked
 
 
 def test_what_is_no_id_is_refused_and_redis_away_is_told(redis_server: str):
