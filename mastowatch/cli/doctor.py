@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
+import shlex
 import shutil
 import sys
 import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from mastowatch.cli.rules_common import print_json
 from mastowatch.cli.tables import harmless
@@ -23,6 +26,8 @@ from mastowatch.jobs.checks.world import World
 EXIT = {"warning": 1, "failure": 2}
 _WORDS: dict[State, str] = {"ok": "ok", "note": "note", "warning": "WARN", "failure": "FAIL", "unknown": "?"}
 _COLOURS: dict[State, str] = {"ok": "32", "note": "36", "warning": "33", "failure": "1;31", "unknown": "35"}
+# Our command at the start of a word: no path and no unit.
+_OURS = re.compile(r"(?<![\w/.-])mastowatch (?=[a-z])")
 # So many that say the same are told in one line.
 MANY = 3
 WIDTH_MAX = 110
@@ -33,6 +38,8 @@ def run(sources: Sources, arguments: argparse.Namespace) -> int:
     # Its own lines are the answer: what the code below would log is in them.
     logging.getLogger("mastowatch").addHandler(logging.NullHandler())
     found = examine(World(sources, time.time()), arguments.check or ())
+    if sources.file is not None:
+        found = [replace(one, mend=with_settings(one.mend, sources.file)) for one in found]
     if arguments.json:
         print_json(as_json(found))
     else:
@@ -43,6 +50,11 @@ def run(sources: Sources, arguments: argparse.Namespace) -> int:
             lines += ["", summary(found)]
         sys.stdout.write("".join(f"{harmless(line) if chr(27) not in line else line}\n" for line in lines))
     return exit_status(found)
+
+
+def with_settings(mend: str, file: Path) -> str:
+    """Return the command that mends it with the settings that were looked at, where they are not the machine's own."""
+    return _OURS.sub(lambda found: f"{found[0]}--config {shlex.quote(str(file))} ", mend)
 
 
 def exit_status(found: Sequence[Finding]) -> int:

@@ -127,6 +127,7 @@ def test_passwords_that_lack_or_are_wrong_are_told_and_never_shown(tmp_path, cap
     assert "ok    redis " in shown.out
     assert "horse" not in shown.out + shown.err
     assert f'REDISCLI_AUTH="$(cat {tmp_path}/password)" redis-cli' in shown.out
+    assert f"mend: mastowatch --config {tmp_path}/env setup\n" in shown.out
 
 
 def test_a_redis_that_is_away_or_stands_still_is_one_failure(tmp_path):
