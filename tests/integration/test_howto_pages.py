@@ -74,7 +74,8 @@ def test_a_second_host_finds_redis_by_what_its_page_says(tmp_path):
         "/root/ca": f"{tmp_path}/ca",
         "/etc/redis": f"{tmp_path}/redis",
         "/etc/mastowatch/redis-ca.pem": f"{tmp_path}/ca/ca.pem",
-        "-g redis ": "",  # there may be no such group here
+        "/var/lib/redis": str(tmp_path),
+        "-o redis ": "",  # there may be no such user here
         "10.0.0.11:26379,10.0.0.12:26379,10.0.0.13:26379": f"127.0.0.1:{sentinel}",
         "10.0.0.11 127.0.0.1": "127.0.0.1",
         **{f"10.0.0.{number}": "127.0.0.1" for number in (11, 12)},
@@ -91,7 +92,7 @@ def test_a_second_host_finds_redis_by_what_its_page_says(tmp_path):
 
     (tmp_path / "redis").mkdir()
     walk = shell(tmp_path, {}, names)
-    of_redis, of_sentinel = here(block(SECOND_HOST, "appendonly yes")), here(block(SECOND_HOST, "sentinel monitor"))
+    of_redis, of_sentinel = here(block(SECOND_HOST, "tls-port 6379")), here(block(SECOND_HOST, "sentinel monitor"))
     first, then = here(block(SECOND_HOST, "REDIS_URL=rediss://10.")), here(block(SECOND_HOST, "REDIS_SENTINELS="))
     env = tmp_path / "mastowatch.env"
     for file, secret in (("redis_password", "of-redis"), ("redis_sentinel_password", "of-the-sentinels")):
