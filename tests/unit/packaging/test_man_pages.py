@@ -1,3 +1,4 @@
+import ast
 import contextlib
 import io
 import re
@@ -130,6 +131,15 @@ def test_the_worker_alone_has_a_status_for_being_told_to_stop():
 
 def test_texts_are_for_commands_that_exist_and_each_command_has_one():
     assert set(man_pages.MORE) == {command.words[0] for command in TREE.below}
+
+
+def test_no_command_has_two_texts_of_which_the_first_would_be_lost():
+    tree = ast.parse((ROOT / "packaging/man-pages").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = [one.value for one in node.keys if isinstance(one, ast.Constant)]
+            assert len(keys) == len(set(keys)), keys
+    assert "--overwrite is given" in plain(PAGES["mastowatch-import.1"])
 
 
 def test_each_setting_stands_in_the_page_with_default_and_limits():
