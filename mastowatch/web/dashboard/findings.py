@@ -177,24 +177,31 @@ def _behind(facts: Facts) -> Iterator[Finding]:
 
 
 def _store(facts: Facts) -> Iterator[Finding]:
-    """Yield what is wrong with Redis itself: what a full memory or a crash would cost."""
+    """Yield what is wrong with Redis itself: what a full memory or a crash would cost.
+
+    What mends it doctor says: it knows whether ours is the private Redis, or needs a password or TLS. A plain redis-cli
+    would change Mastodon's own in its stead.
+    """
     store = facts.store
     if store is None:
         return
     if not store.saves:
         yield Finding(
-            "bad", "Redis could not write to its disk the last time.", "See why:", "journalctl -u redis-server"
+            "bad",
+            "Redis could not write to its disk the last time.",
+            "See how to find out why:",
+            "mastowatch doctor --check redis-persistence",
         )
     if store.part_used > NEARLY_FULL:
         what = "throws jobs away" if store.evicts else "refuses new jobs"
         full = f"Redis has used {store.part_used:.0%} of its memory; when that is full it {what}."
-        yield Finding("bad", full, "Give it more:", "redis-cli config set maxmemory 1gb")
+        yield Finding("bad", full, "See how to give it more:", "mastowatch doctor --check redis-memory")
     elif store.evicts:
         yield Finding(
             "note",
             f"Redis would throw jobs away when its memory is full ({store.policy}).",
-            "Have it refuse instead:",
-            "redis-cli config set maxmemory-policy noeviction",
+            "See how to have it refuse instead:",
+            "mastowatch doctor --check redis-policy",
         )
     if store.unsettled:
         one = store.unsettled == 1
@@ -202,15 +209,15 @@ def _store(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "bad",
             f"{jobs} set aside: nobody could tell what came of {'it' if one else 'them'}.",
-            "See which, and the journal:",
-            "redis-cli -n 1 lrange rq:unsettled 0 -1",
+            "See how to find out which:",
+            "mastowatch doctor --check stuck-jobs",
         )
     if not store.log_on:
         yield Finding(
             "note",
             "Redis keeps snapshots only: if it is killed, the jobs of the last minutes are lost.",
-            "Have it write down each, and say the same in its configuration:",
-            "redis-cli config set appendonly yes",
+            "See how to have it write down each:",
+            "mastowatch doctor --check redis-persistence",
         )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from mastowatch.jobs.checks.finding import NAMES
 from mastowatch.jobs.recurrence import RecurringRow
 from mastowatch.jobs.switches import MaintenanceRow, PausedQueueRow
 from mastowatch.jobs.workforce import WorkerRow
@@ -97,6 +99,16 @@ def test_finds_each_trouble_and_says_what_to_do(facts, level, says):
     assert found.level == level
     assert says in found.what
     assert found.todo
+
+
+@pytest.mark.parametrize(
+    "found", [{"saves": False}, {"used": 950}, {"policy": "volatile-lru"}, {"unsettled": 1}, {"log_on": False}]
+)
+def test_no_command_about_redis_reaches_another_redis_than_ours(found):
+    """``redis-cli`` alone asks the one on port 6379, Mastodon's, also where ours is the private one behind a socket."""
+    (told,) = find(replace(WELL, store=replace(STORE, **found)))
+    assert re.fullmatch(r"mastowatch doctor --check [a-z-]+", told.command)
+    assert told.command.split()[-1] in NAMES
 
 
 def test_a_redis_without_a_limit_throws_nothing_away():
