@@ -26,8 +26,8 @@ from mastowatch.jobs.checks.world import World
 EXIT = {"warning": 1, "failure": 2}
 _WORDS: dict[State, str] = {"ok": "ok", "note": "note", "warning": "WARN", "failure": "FAIL", "unknown": "?"}
 _COLOURS: dict[State, str] = {"ok": "32", "note": "36", "warning": "33", "failure": "1;31", "unknown": "35"}
-# Our command at the start of a word: no path and no unit.
-_OURS = re.compile(r"(?<![\w/.-])mastowatch (?=[a-z])")
+# Our command at the start of a word: no path, no unit, and no user of Redis.
+_OURS = re.compile(r"(?<![\w/.-])(?<!--user )mastowatch (?=[a-z])")
 # So many that say the same are told in one line.
 MANY = 3
 WIDTH_MAX = 110

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis import Redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
@@ -145,6 +146,10 @@ def redis_cli(world: World) -> str:
             words.append(f"-p {port}")
         if parts.scheme == "rediss":
             words.append("--tls")
+            if world.settings.redis_ca_file:
+                words.append(f"--cacert {shlex.quote(str(world.settings.redis_ca_file))}")
+    if parts.username:
+        words.append(f"--user {shlex.quote(unquote(parts.username))}")
     return " ".join(words)
 
 

@@ -17,7 +17,7 @@ from mastowatch.cli import _parser, doctor, main
 from mastowatch.config import Sources
 from mastowatch.jobs.checks.examination import CHECKS, Check, examine, look
 from mastowatch.jobs.checks.finding import NAMES, Finding
-from mastowatch.jobs.checks.world import Away, World
+from mastowatch.jobs.checks.world import Away, World, redis_cli
 
 ROOT = Path(__file__).parents[3]
 CODE = sorted((ROOT / "mastowatch/jobs/checks").glob("*.py"))
@@ -33,6 +33,13 @@ def raising(error: Exception):
         raise error
 
     return look
+
+
+def test_redis_cli_is_given_the_authority_and_the_user_without_which_it_gets_no_answer(tmp_path):
+    ours = world(tmp_path, "REDIS_URL=rediss://watch@10.0.0.11:6380/1\nREDIS_CA_FILE=/etc/mastowatch/redis-ca.pem\n")
+    assert redis_cli(ours) == (
+        "redis-cli -h 10.0.0.11 -p 6380 --tls --cacert /etc/mastowatch/redis-ca.pem --user watch"
+    )
 
 
 def test_each_name_has_a_check_and_a_section_in_the_same_order():

@@ -29,3 +29,8 @@ def test_our_own_commands_get_the_file_of_settings_and_no_others(mend: str, give
 
 def test_a_name_with_a_space_is_quoted():
     assert with_settings("mastowatch setup", Path("/srv/a b")) == "mastowatch --config '/srv/a b' setup"
+
+
+def test_a_user_of_redis_that_is_called_as_we_are_is_no_command():
+    mend = "redis-cli --user mastowatch config set appendonly yes"
+    assert with_settings(mend, Path("/srv/x.env")) == mend
