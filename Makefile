@@ -45,6 +45,7 @@ bench: $(STAMP) ## the figures that README states; ten minutes or so
 	@$(BIN)/python -m benchmarks.queue
 
 deb: ## the Debian package, dist/mastowatch_*_amd64.deb; wheels are fetched once, the build is without a network
+	@packaging/install-debian-packages python3-venv
 	@wheels=$$(packaging/fetch-wheels) && packaging/build-deb "$$wheels"
 
 test-host: $(STAMP) deb ## the package on booted Debian 12 and 13; needs root. RELEASE=trixie for one, ARGS for pytest

@@ -1,4 +1,6 @@
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,12 @@ def book(tmp_path, files, tables=None):
 
 
 # --- fetching
+
+
+def test_make_deb_gets_python_before_it_runs_what_is_written_in_it():
+    makefile = (Path(__file__).parents[3] / "Makefile").read_text()
+    first, *_ = re.search(r"^deb:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1].splitlines()
+    assert first == "\t@packaging/install-debian-packages python3-venv"
 
 
 def test_requirements_keep_their_hashes_and_lose_their_markers():
