@@ -21,6 +21,10 @@ from mastowatch.cli.setup.places import Places
 from mastowatch.cli.setup.which_redis import look
 from mastowatch.config import envfile, load
 from mastowatch.config.loading import DEFAULT_FILE
+from mastowatch.config.writing import set_values
+from mastowatch.jobs import context as contexts
+from mastowatch.web.dashboard.access.passwords import Passwords
+from tests.failover import PASSWORD, secured
 from tests.guarded_mastodon import MANAGE_REPORTS, NEEDED, GuardedMastodon, guarded_mastodon
 from tests.redis_server import private_redis
 from tests.typing_person import Person, person_at
@@ -241,6 +245,44 @@ def test_a_redis_with_a_password_takes_it_from_a_file(run, env: Path, first, tmp
 def test_a_redis_that_may_lose_jobs_is_warned_of_and_not_changed(run, first):
     options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     with private_redis(*options) as url:
+def test_the_password_of_one_redis_is_not_sent_to_another(run, env: Path, first, redis_url, tmp_path):
+    (tmp_path / "password").write_text("open sesame\n")
+    with private_redis() as url, Redis.from_url(url) as redis:
+        redis.config_set("requirepass", "open sesame")
+        words = ["--redis", url, "--redis-password-file", str(tmp_path / "password")]
+        assert run(*first, *words)[0] == 0
+        # Not the same one once more, and not another that asks for one.
+        assert run("--redis", url, "--yes")[0] == 0
+        assert run("--redis", f"{url.removesuffix('/1')}/2", "--yes")[0] == 1
+        assert load({}, env).secret("redis_password") == "open sesame"
+    status, told = run("--redis", redis_url, "--yes")
+    assert status == 0, told
+    loaded = load({}, env)
+    assert (loaded.settings.redis_url, loaded.secret("redis_password")) == (redis_url, None)
+    assert contexts.connect(loaded).ping()
+
+
+def test_a_redis_with_an_authority_of_its_own_gets_another_password(run, env: Path, first, tmp_path):
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "password").write_text(PASSWORD)
+    assert run(*first)[0] == 0
+    with secured(tmp_path / "tls") as (_, port):
+        set_values(env, {"REDIS_URL": f"rediss://127.0.0.1:{port}/1", "REDIS_CA_FILE": f"{tmp_path}/tls/ca.pem"})
+        status, told = run("--redis-password-file", str(tmp_path / "password"), "--yes")
+        assert status == 0, told
+        assert f"--tls --cacert {tmp_path}/tls/ca.pem config set appendonly yes" in told
+        assert contexts.connect(load({}, env)).ping()
+
+
+def test_a_redis_behind_sentinels_is_looked_at_when_all_is_written(run, env: Path, first, tmp_path):
+    (tmp_path / "password").write_text(PASSWORD)
+    assert run(*first)[0] == 0
+    set_values(env, {"REDIS_URL": "redis://not-used/1", "REDIS_SENTINELS": "127.0.0.1:9"})
+    status, told = run("--redis-password-file", str(tmp_path / "password"), "--yes")
+    assert status == 0, told
+    assert load({}, env).secret("redis_password") == PASSWORD
+
+
         status, told = run(*first, "--redis", f"{url.removesuffix('/1')}/0")
     assert status == 0, told
     assert "allkeys-lru" in told
