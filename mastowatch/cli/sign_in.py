@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from mastowatch.config import Loaded, Sources
-from mastowatch.config.loading import CREDENTIALS, SECRETS, read
-from mastowatch.config.writing import replace_file
+from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, SECRETS, read
+from mastowatch.config.writing import replace_file, rights_of_secret
 from mastowatch.errors import ConfigError, MastodonError
 from mastowatch.jobs.context import register_sign_in
 from mastowatch.web.dashboard.access import Role
@@ -127,9 +126,6 @@ def _text(lines: list[Line]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file in one step, for its owner alone: whoever owned it before, or root."""
-    owner: tuple[int, int] | None = None
-    with suppress(OSError):  # not there yet; or not to be looked at, which writing tells better
-        before = path.stat()
-        owner = before.st_uid, before.st_gid
-    replace_file(path, text.encode(), mode=0o600, owner=owner)
+    """Replace the file in one step, for whoever could read it before, or for root."""
+    mode, owner = rights_of_secret(path)
+    replace_file(path, text.encode(), mode=0o600 if path.parent == CREDENTIALS else mode, owner=owner)

@@ -12,7 +12,7 @@ from mastowatch.cli.setup import private_redis, units
 from mastowatch.cli.setup.begin import Setup
 from mastowatch.config import envfile
 from mastowatch.config.loading import SECRETS, without_password
-from mastowatch.config.writing import replace_file, set_values
+from mastowatch.config.writing import replace_file, rights_of_secret, set_values
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import register_sign_in
 from mastowatch.web.dashboard.access.oauth import CALLBACK
@@ -143,7 +143,8 @@ def _write_secrets(setup: Setup, secrets: dict[str, str | None]) -> None:
                 path.unlink()
             print(f"removed {path}")
         else:
-            replace_file(path, f"{secret.rstrip()}\n".encode(), mode=0o600, owner=_owner(setup, path))
+            mode, owner = _rights(setup, path)
+            replace_file(path, f"{secret.rstrip()}\n".encode(), mode=mode, owner=owner)
             print(f"wrote {path}, {_whose(setup)}")
 
 
@@ -159,14 +160,11 @@ def _make_directory(path: Path) -> None:
         raise ConfigError(f"{path}: can't be made ({error.strerror}); run this as root") from error
 
 
-def _owner(setup: Setup, path: Path) -> tuple[int, int] | None:
-    """Return whose the file is: root's, or that of who could read it where the settings name a file elsewhere."""
+def _rights(setup: Setup, path: Path) -> tuple[int, tuple[int, int] | None]:
+    """Return mode and owner: root's alone, or of who could read it where the settings name a file elsewhere."""
     if path.parent == setup.places.credentials:
-        return (os.geteuid(), os.getegid())
-    with suppress(FileNotFoundError):
-        now = path.stat()
-        return (now.st_uid, now.st_gid)
-    return None
+        return 0o600, (os.geteuid(), os.getegid())
+    return rights_of_secret(path)
 
 
 def commands(found: Changes) -> list[Words]:
