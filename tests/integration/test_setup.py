@@ -135,6 +135,9 @@ def test_what_lacks_is_named_by_its_flag_and_nothing_is_changed(run, env: Path, 
         (["--no-webhooks", "--webhook-secret-file", "/secret"], "not for each other"),
         (["--dashboard", "password"], "`password` and a name"),
         (["--dashboard", "everybody"], "`mastodon`, `none`"),
+        (["--redis", "private", "--redis-password-file", "/password"], "leave --redis-password-file out"),
+        (["--dashboard-password-file", "/password"], "--dashboard password NAME"),
+        (["--dashboard", "none", "--dashboard-password-file", "/password"], "--dashboard password NAME"),
         (["--workers", "65"], "64 at most"),
         (["--no-dry-run"], "not at the first set-up"),
         (["--instance", "http://mastodon.example"], "INSTANCE_BASE="),
@@ -242,9 +245,6 @@ def test_a_redis_with_a_password_takes_it_from_a_file(run, env: Path, first, tmp
     assert mode(tmp_path / "credentials/redis_password") == 0o600
 
 
-def test_a_redis_that_may_lose_jobs_is_warned_of_and_not_changed(run, first):
-    options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
-    with private_redis(*options) as url:
 def test_the_password_of_one_redis_is_not_sent_to_another(run, env: Path, first, redis_url, tmp_path):
     (tmp_path / "password").write_text("open sesame\n")
     with private_redis() as url, Redis.from_url(url) as redis:
@@ -283,6 +283,9 @@ def test_a_redis_behind_sentinels_is_looked_at_when_all_is_written(run, env: Pat
     assert load({}, env).secret("redis_password") == PASSWORD
 
 
+def test_a_redis_that_may_lose_jobs_is_warned_of_and_not_changed(run, first):
+    options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    with private_redis(*options) as url:
         status, told = run(*first, "--redis", f"{url.removesuffix('/1')}/0")
     assert status == 0, told
     assert "allkeys-lru" in told
@@ -359,6 +362,20 @@ def test_the_dashboard_is_registered_or_gets_a_password(run, env: Path, first, m
     status, told = run(*words)
     assert status == 0, told
     assert load({}, env).secret("dashboard_passwords").startswith("alice:switch:")
+    file = load({}, env).settings.dashboard_passwords_file
+    file.write_text(file.read_text().replace("alice:switch:", "alice:read:"))
+    assert run(*words)[0] == 0
+    assert load({}, env).secret("dashboard_passwords").startswith("alice:read:")  # a password is no promotion
+    status, told = run("--dashboard-url", "https://m.example/watch", "--yes")
+    assert (status, "Nothing to change" in told) == (0, True)
+    assert run("--dashboard-url", "https://m.example/mw", "--yes")[0] == 0
+    client_id, _, _ = load({}, env).secret("oauth_client").split()
+    assert mastodon.apps[client_id]["redirect_uris"] == "https://m.example/mw/sign-in/mastodon/answer"
+    with guarded_mastodon() as other:
+        (tmp_path / "token").write_text(other.token())
+        status, told = run("--instance", other.url, "--access-token-file", str(tmp_path / "token"), "--yes")
+        assert status == 0, told
+        assert load({}, env).secret("oauth_client").split()[0] in other.apps
     assert run("--dashboard", "none", "--yes")[0] == 0
     assert load({}, env).secret("dashboard_passwords") is load({}, env).secret("oauth_client") is None
 
@@ -449,8 +466,8 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     person.answers("Name", "alice smith")
     assert "letters and digits" in person.answers("Name", "alice")
     person.answers("Password", "short")
-    person.answers("Password", "correct horse battery")
-    person.answers("Once more", "correct horse battery")
+    person.answers("Password", " correct horse battery")
+    person.answers("Once more", " correct horse battery")
     plan = person.waits_for("Go on?")
     assert not (env.parent / "credentials").exists()
     person.types("y")
@@ -460,6 +477,8 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     assert loaded.settings.redis_url == redis_url
     assert loaded.secret("webhook_secret") == "of-the-hook"
     assert loaded.secret("dashboard_passwords").startswith("alice:switch:")
+    people = Passwords.parse(loaded.secret("dashboard_passwords"), "there")
+    assert people.check("alice", " correct horse battery") == "switch"  # as it is typed at the sign-in
     for secret in (loaded.secret("access_token"), "of-the-hook", "correct horse battery"):
         assert secret not in person.read
 
