@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class MastodonProbe:
                     stream=True,
                 ) as answer,
             ):
-                ahead_s = _ahead(answer.headers.get("Date", ""), (began + time.time()) / 2)
+                ahead_s = _ahead(answer.headers, (began + time.time()) / 2)
                 body = b""
                 for part in answer.iter_content(8192):
                     body += part
@@ -83,10 +84,15 @@ def _forbidden(answer: requests.Response, found: Any) -> Forbidden:  # noqa: ANN
     return "scope" if _NO_SCOPE in said or "insufficient_scope" in challenge else "role"
 
 
-def _ahead(date: str, ours: float) -> float | None:
-    """Return how far the server's clock is ahead; its header counts whole seconds, and half of one is added."""
+def _ahead(headers: Mapping[str, str], ours: float) -> float | None:
+    """Return how far the server's clock is ahead; its header counts whole seconds, and half of one is added.
+
+    What a cache hands out is older by its ``Age``: RFC 9111, 5.1.
+    """
+    age = headers.get("Age", "")
+    stored_s = int(age) if age.isascii() and age.isdecimal() and len(age) < 10 else 0
     try:
-        return parsedate_to_datetime(date).timestamp() + 0.5 - ours
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp() + stored_s + 0.5 - ours
     except (ValueError, TypeError, OverflowError):
         return None
 

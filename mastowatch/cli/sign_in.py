@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from mastowatch.config import Loaded, Sources
-from mastowatch.config.loading import CREDENTIALS, SECRETS, read
-from mastowatch.config.writing import replace_file
+from mastowatch.config.loading import CREDENTIALS, DEFAULT_FILE, SECRETS, read
+from mastowatch.config.writing import replace_file, rights_of_secret
 from mastowatch.errors import ConfigError, MastodonError
 from mastowatch.jobs.context import register_sign_in
 from mastowatch.web.dashboard.access import Role
@@ -59,9 +58,10 @@ def _password(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 def _list(loaded: Loaded, arguments: argparse.Namespace) -> int:
     del arguments
-    for line in read_people(_path(loaded, PASSWORDS)):
+    passwords = _place(loaded, PASSWORDS)
+    for line in read_people(passwords) if passwords else ():
         print(f"{line.name}  {line.role}  by password")
-    if _filled(_path(loaded, CLIENT)):
+    if _filled(_place(loaded, CLIENT)):
         print(f"Whoever has a role at {loaded.settings.instance_base or 'Mastodon'}, as that says")
     return 0
 
@@ -81,8 +81,11 @@ def _remove(loaded: Loaded, arguments: argparse.Namespace) -> int:
 def _asked() -> str:
     """Return the new password: asked for twice at a terminal, else the first line of what comes in."""
     if sys.stdin.isatty():
-        password = getpass.getpass("Password: ")
-        if password != getpass.getpass("Once more: "):
+        try:
+            password, again = getpass.getpass("Password: "), getpass.getpass("Once more: ")
+        except (EOFError, KeyboardInterrupt) as error:
+            raise ConfigError("no password was given; nothing has changed") from error
+        if password != again:
             raise ConfigError("the two are not the same; nothing has changed")
     else:
         password = sys.stdin.readline().rstrip("\n")
@@ -92,13 +95,26 @@ def _asked() -> str:
 
 
 def _path(loaded: Loaded, name: str) -> Path:
+    path = _place(loaded, name)
+    if path is None:
+        raise ConfigError(
+            f"{loaded.sources.file}: {SECRETS[name].upper()} is not set; name a file there: that of this machine's "
+            "units is not theirs"
+        )
+    return path
+
+
+def _place(loaded: Loaded, name: str) -> Path | None:
+    """Return the file; None where settings of one's own name none."""
     named: Path | None = getattr(loaded.settings, SECRETS[name])
-    return named or CREDENTIALS / name
+    file = loaded.sources.file
+    own = file is not None and file.resolve() != DEFAULT_FILE.resolve()
+    return named or (None if own else CREDENTIALS / name)
 
 
-def _filled(path: Path) -> bool:
+def _filled(path: Path | None) -> bool:
     try:
-        return path.stat().st_size > 1
+        return path is not None and path.stat().st_size > 1
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -127,9 +143,6 @@ def _text(lines: list[Line]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file in one step, for its owner alone: whoever owned it before, or root."""
-    owner: tuple[int, int] | None = None
-    with suppress(OSError):  # not there yet; or not to be looked at, which writing tells better
-        before = path.stat()
-        owner = before.st_uid, before.st_gid
-    replace_file(path, text.encode(), mode=0o600, owner=owner)
+    """Replace the file in one step, for whoever could read it before, or for root."""
+    mode, owner = rights_of_secret(path)
+    replace_file(path, text.encode(), mode=0o600 if path.parent == CREDENTIALS else mode, owner=owner)

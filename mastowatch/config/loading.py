@@ -204,6 +204,8 @@ def _validate(values: Mapping[str, str], origins: Mapping[str, str]) -> tuple[Se
 
 
 def _complaint(name: str, value: str, origins: Mapping[str, str], allowed: str) -> str:
-    # A password may stand before an @ or in the query, so such a value is not repeated.
-    shown = "****" if name == "REDIS_URL" and re.search("[@?]", value) else value
+    # A password may stand before an @ or in the query, and where a file is to be named somebody puts the secret itself:
+    # such a value is not repeated.
+    secret = name.lower() in SECRETS.values() or (name == "REDIS_URL" and re.search("[@?]", value))
+    shown = "****" if secret else value
     return f"{origins[name]}: {name}={shown!r} is not allowed; allowed: {allowed}"

@@ -73,6 +73,20 @@ def replace_file(path: Path, content: bytes, *, mode: int, owner: tuple[int, int
         raise ConfigError(f"{path}: can't be written ({error.strerror}); {todo}") from error
 
 
+def rights_of_secret(path: Path) -> tuple[int, tuple[int, int] | None]:
+    """Return mode and owner for a file with a secret that is written anew: whoever owned it, and they alone.
+
+    But for a group that was let in on purpose, like that of the user who needs it: a file that all may read was open by
+    mistake.
+    """
+    try:
+        now = path.stat()
+    except OSError:  # not there yet; or not to be looked at, which writing tells better
+        return 0o600, None
+    group = 0 if now.st_mode & 0o007 else now.st_mode & 0o040
+    return 0o600 | group, (now.st_uid, now.st_gid)
+
+
 def _text(path: Path) -> str:
     try:
         # Not read_text(), which would turn \r\n into \n.

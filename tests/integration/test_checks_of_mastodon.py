@@ -31,7 +31,7 @@ class Real:
 
     def __init__(self, scopes: set[str] = ALL, permissions: int = MODERATOR, version: str = "4.4.22") -> None:
         self.scopes, self.permissions, self.version = scopes, permissions, version
-        self.ahead_s = 0.0
+        self.ahead_s, self.age_s = 0.0, 0
         self.asked: list[str] = []
         self.redirect = ""
 
@@ -78,6 +78,8 @@ def served(real: Real) -> Iterator[str]:
             body = json.dumps(found).encode()
             self.send_response_only(code)
             self.send_header("Date", formatdate(time.time() + real.ahead_s, usegmt=True))
+            if real.age_s:
+                self.send_header("Age", str(real.age_s))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -170,6 +172,13 @@ def test_clocks_that_are_apart_are_told_of(ahead_s: float, state: str):
         assert ("behind" if ahead_s > 0 else "ahead of") in clock.says
 
 
+def test_an_answer_out_of_a_cache_is_no_clock_that_is_apart():
+    real = Real()
+    real.ahead_s, real.age_s = -100, 100
+    with served(real) as url:
+        assert one(check_server(url, Settings()), "clock").state == "ok"
+
+
 @pytest.mark.parametrize(
     ("version", "check", "state"),
     [
@@ -202,7 +211,17 @@ def test_a_server_that_is_away_is_told_of_in_our_own_words():
     assert (found[0].state, found[0].says) == (
         "failure", "http://127.0.0.1:1 gave no answer to use: it refused the connection"
     )  # fmt: skip
-    assert states(check_token("http://127.0.0.1:1", "line\nbreak", Settings())) == {"mastodon-token": "unknown"}
+    assert states(check_token("http://127.0.0.1:1", SECRET, Settings())) == {"mastodon-token": "unknown"}
+
+
+@pytest.mark.parametrize("token", ["line\nbreak", "two words", "tök\u200ben"])
+def test_what_can_not_be_a_token_is_told_of_and_never_sent(token: str):
+    real = Real()
+    with served(real) as url:
+        found = check_token(url, token, Settings())
+    assert states(found) == {"mastodon-token": "failure"}
+    assert "one line" in found[0].means
+    assert (token in repr(found), real.asked) == (False, [])
 
 
 def test_trying_the_scope_for_reports_files_none_at_a_mock_of_mastodon():

@@ -21,6 +21,10 @@ from mastowatch.cli.setup.places import Places
 from mastowatch.cli.setup.which_redis import look
 from mastowatch.config import envfile, load
 from mastowatch.config.loading import DEFAULT_FILE
+from mastowatch.config.writing import set_values
+from mastowatch.jobs import context as contexts
+from mastowatch.web.dashboard.access.passwords import Passwords
+from tests.failover import PASSWORD, secured
 from tests.guarded_mastodon import MANAGE_REPORTS, NEEDED, GuardedMastodon, guarded_mastodon
 from tests.redis_server import private_redis
 from tests.typing_person import Person, person_at
@@ -131,6 +135,9 @@ def test_what_lacks_is_named_by_its_flag_and_nothing_is_changed(run, env: Path, 
         (["--no-webhooks", "--webhook-secret-file", "/secret"], "not for each other"),
         (["--dashboard", "password"], "`password` and a name"),
         (["--dashboard", "everybody"], "`mastodon`, `none`"),
+        (["--redis", "private", "--redis-password-file", "/password"], "leave --redis-password-file out"),
+        (["--dashboard-password-file", "/password"], "--dashboard password NAME"),
+        (["--dashboard", "none", "--dashboard-password-file", "/password"], "--dashboard password NAME"),
         (["--workers", "65"], "64 at most"),
         (["--no-dry-run"], "not at the first set-up"),
         (["--instance", "http://mastodon.example"], "INSTANCE_BASE="),
@@ -238,6 +245,44 @@ def test_a_redis_with_a_password_takes_it_from_a_file(run, env: Path, first, tmp
     assert mode(tmp_path / "credentials/redis_password") == 0o600
 
 
+def test_the_password_of_one_redis_is_not_sent_to_another(run, env: Path, first, redis_url, tmp_path):
+    (tmp_path / "password").write_text("open sesame\n")
+    with private_redis() as url, Redis.from_url(url) as redis:
+        redis.config_set("requirepass", "open sesame")
+        words = ["--redis", url, "--redis-password-file", str(tmp_path / "password")]
+        assert run(*first, *words)[0] == 0
+        # Not the same one once more, and not another that asks for one.
+        assert run("--redis", url, "--yes")[0] == 0
+        assert run("--redis", f"{url.removesuffix('/1')}/2", "--yes")[0] == 1
+        assert load({}, env).secret("redis_password") == "open sesame"
+    status, told = run("--redis", redis_url, "--yes")
+    assert status == 0, told
+    loaded = load({}, env)
+    assert (loaded.settings.redis_url, loaded.secret("redis_password")) == (redis_url, None)
+    assert contexts.connect(loaded).ping()
+
+
+def test_a_redis_with_an_authority_of_its_own_gets_another_password(run, env: Path, first, tmp_path):
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "password").write_text(PASSWORD)
+    assert run(*first)[0] == 0
+    with secured(tmp_path / "tls") as (_, port):
+        set_values(env, {"REDIS_URL": f"rediss://127.0.0.1:{port}/1", "REDIS_CA_FILE": f"{tmp_path}/tls/ca.pem"})
+        status, told = run("--redis-password-file", str(tmp_path / "password"), "--yes")
+        assert status == 0, told
+        assert f"--tls --cacert {tmp_path}/tls/ca.pem config set appendonly yes" in told
+        assert contexts.connect(load({}, env)).ping()
+
+
+def test_a_redis_behind_sentinels_is_looked_at_when_all_is_written(run, env: Path, first, tmp_path):
+    (tmp_path / "password").write_text(PASSWORD)
+    assert run(*first)[0] == 0
+    set_values(env, {"REDIS_URL": "redis://not-used/1", "REDIS_SENTINELS": "127.0.0.1:9"})
+    status, told = run("--redis-password-file", str(tmp_path / "password"), "--yes")
+    assert status == 0, told
+    assert load({}, env).secret("redis_password") == PASSWORD
+
+
 def test_a_redis_that_may_lose_jobs_is_warned_of_and_not_changed(run, first):
     options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     with private_redis(*options) as url:
@@ -317,6 +362,20 @@ def test_the_dashboard_is_registered_or_gets_a_password(run, env: Path, first, m
     status, told = run(*words)
     assert status == 0, told
     assert load({}, env).secret("dashboard_passwords").startswith("alice:switch:")
+    file = load({}, env).settings.dashboard_passwords_file
+    file.write_text(file.read_text().replace("alice:switch:", "alice:read:"))
+    assert run(*words)[0] == 0
+    assert load({}, env).secret("dashboard_passwords").startswith("alice:read:")  # a password is no promotion
+    status, told = run("--dashboard-url", "https://m.example/watch", "--yes")
+    assert (status, "Nothing to change" in told) == (0, True)
+    assert run("--dashboard-url", "https://m.example/mw", "--yes")[0] == 0
+    client_id, _, _ = load({}, env).secret("oauth_client").split()
+    assert mastodon.apps[client_id]["redirect_uris"] == "https://m.example/mw/sign-in/mastodon/answer"
+    with guarded_mastodon() as other:
+        (tmp_path / "token").write_text(other.token())
+        status, told = run("--instance", other.url, "--access-token-file", str(tmp_path / "token"), "--yes")
+        assert status == 0, told
+        assert load({}, env).secret("oauth_client").split()[0] in other.apps
     assert run("--dashboard", "none", "--yes")[0] == 0
     assert load({}, env).secret("dashboard_passwords") is load({}, env).secret("oauth_client") is None
 
@@ -407,8 +466,8 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     person.answers("Name", "alice smith")
     assert "letters and digits" in person.answers("Name", "alice")
     person.answers("Password", "short")
-    person.answers("Password", "correct horse battery")
-    person.answers("Once more", "correct horse battery")
+    person.answers("Password", " correct horse battery")
+    person.answers("Once more", " correct horse battery")
     plan = person.waits_for("Go on?")
     assert not (env.parent / "credentials").exists()
     person.types("y")
@@ -418,6 +477,8 @@ def test_a_person_is_led_through_it(person: Person, env: Path, mastodon, redis_u
     assert loaded.settings.redis_url == redis_url
     assert loaded.secret("webhook_secret") == "of-the-hook"
     assert loaded.secret("dashboard_passwords").startswith("alice:switch:")
+    people = Passwords.parse(loaded.secret("dashboard_passwords"), "there")
+    assert people.check("alice", " correct horse battery") == "switch"  # as it is typed at the sign-in
     for secret in (loaded.secret("access_token"), "of-the-hook", "correct horse battery"):
         assert secret not in person.read
 

@@ -20,7 +20,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.cli import _parser, doctor
-from mastowatch.cli.setup import command, private_redis, units
+from mastowatch.cli.setup import command, doing, private_redis, units
 from mastowatch.cli.setup.places import Places
 from mastowatch.config import Sources, envfile
 from mastowatch.errors import ConfigError
@@ -219,7 +219,50 @@ def test_what_fails_on_the_way_is_told_with_what_was_done(first, run, here: Path
     assert status == 1
     assert "set DRY_RUN=false" in shown
     assert "no such unit" in shown
+    # Another run would find that all is written, and leave the workers that run with what they had.
+    assert "run this again" not in shown
+    assert shown.endswith(f"    systemctl enable --now {WORKER.format(9)}\n    systemctl reload {TARGET}\n")
+
+
+def test_interrupted_before_all_is_started_it_tells_what_is_left(run, mastodon, monkeypatch):
+    real = units.run
+
+    def interrupted(words, **options) -> str:
+        if words[:2] == ["systemctl", "enable"] and TARGET in words:
+            raise KeyboardInterrupt
+        return real(words, **options)
+
+    monkeypatch.setattr(units, "run", interrupted)
+    words = ["--instance", mastodon.url, "--access-token-file", "-"]
+    status, shown = run(*words, given=f"{mastodon.token()}\n")
+    assert status == 1
+    assert "interrupted. All is written" in shown
+    assert shown.endswith(
+        f"    systemctl enable {TARGET}\n    systemctl try-restart {ALL}\n    systemctl start {TARGET}\n"
+    )
+
+
+def test_a_secret_that_is_written_is_not_forgotten_where_the_settings_are_not(first, run, places: Places, monkeypatch):
+    def full(path: Path, values: object) -> list[str]:
+        raise ConfigError(f"{path}: can't be written (No space left on device); nothing of it was changed")
+
+    monkeypatch.setattr(doing, "set_values", full)
+    status, shown = run("--webhook-secret-file", "-", "--no-dry-run", given="of-the-hook\n")
+    assert status == 1
+    assert "No space left" in shown
     assert "run this again" in shown
+    assert shown.endswith("    systemctl try-restart mastowatch-api.service\n")
+
+
+def test_a_secret_elsewhere_stays_open_to_the_group_that_needs_it(first, run, here: Path, places: Places, mastodon):
+    (here / "token").write_text("old\n")
+    (here / "token").chmod(0o640)
+    os.chown(here / "token", 0, 12)
+    places.env.write_text(f"{places.env.read_text()}ACCESS_TOKEN_FILE={here}/token\n")
+    status, shown = run("--access-token-file", "-", given=f"{mastodon.token()}\n")
+    assert status == 0, shown
+    now = (here / "token").stat()
+    assert (stat.S_IMODE(now.st_mode), now.st_uid, now.st_gid) == (0o640, 0, 12)
 
 
 @pytest.mark.parametrize("how", ["no systemd", "--no-start"])

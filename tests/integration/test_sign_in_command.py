@@ -89,6 +89,42 @@ def test_a_file_that_somebody_has_broken_is_not_overwritten(files: Path, monkeyp
     assert (files / "passwords").read_text() == "alice:act\n"
 
 
+def test_a_file_that_a_group_was_let_into_stays_open_to_it(files: Path, monkeypatch):
+    assert set_password(files, monkeypatch, "alice", "act") == 0
+    (files / "passwords").chmod(0o640)
+    assert set_password(files, monkeypatch, "sam", "act") == 0
+    assert stat.S_IMODE((files / "passwords").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("words", [["mastodon"], ["password", "alice", "--role", "act"], ["remove", "alice"]])
+def test_other_settings_that_name_no_file_do_not_touch_that_of_the_units(files: Path, monkeypatch, capsys, words):
+    units = files / "units"
+    units.mkdir()
+    (units / "dashboard_passwords").write_text("")
+    monkeypatch.setattr("mastowatch.cli.sign_in.CREDENTIALS", units)
+    monkeypatch.delenv("DASHBOARD_PASSWORDS_FILE")
+    monkeypatch.delenv("OAUTH_CLIENT_FILE")
+    monkeypatch.setenv("INSTANCE_BASE", "http://127.0.0.1:9")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert sign_in(files, *words) == 2
+    assert "_FILE is not set" in capsys.readouterr().err
+    assert [one.name for one in units.iterdir()] == ["dashboard_passwords"]
+    assert (units / "dashboard_passwords").read_text() == ""
+    assert sign_in(files, "list") == 0
+
+
+@pytest.mark.parametrize("ended", [EOFError, KeyboardInterrupt])
+def test_a_password_that_is_not_given_changes_nothing(files: Path, monkeypatch, capsys, ended: type[BaseException]):
+    def end(_: str) -> str:
+        raise ended
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", end)
+    assert sign_in(files, "password", "alice", "--role", "act") == 2
+    assert "nothing has changed" in capsys.readouterr().err
+    assert not (files / "passwords").exists()
+
+
 @pytest.mark.mastodon
 def test_it_registers_with_the_server(files: Path, monkeypatch, capsys, redis: Redis, mock: MockMastodon):
     monkeypatch.setenv("INSTANCE_BASE", mock.url)

@@ -150,7 +150,11 @@ def _check_flags(arguments: argparse.Namespace) -> None:
         raise ConfigError("command line: --code-file is the code that comes of --authorize; give both")
     if arguments.webhooks is False and arguments.webhook_secret_file:
         raise ConfigError("command line: --no-webhooks and --webhook-secret-file are not for each other")
+    if arguments.redis == "private" and arguments.redis_password_file:
+        raise ConfigError("command line: --redis private has no password; leave --redis-password-file out")
     way = arguments.dashboard
+    if arguments.dashboard_password_file and (way or [""])[0] != "password":
+        raise ConfigError("command line: --dashboard-password-file is for --dashboard password NAME; give both")
     if way and (way[0], len(way)) not in (("mastodon", 1), ("none", 1), ("password", 2)):
         raise ConfigError("command line: --dashboard takes `mastodon`, `none`, or `password` and a name")
 

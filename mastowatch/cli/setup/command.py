@@ -11,7 +11,7 @@ from mastowatch.cli import doctor
 from mastowatch.cli.setup import dashboard, doing, server, token, units, webhooks, which_redis
 from mastowatch.cli.setup.begin import Setup, alone, begin
 from mastowatch.cli.setup.places import Places
-from mastowatch.cli.setup.stopping import Refused
+from mastowatch.cli.setup.stopping import CutOff, Refused
 from mastowatch.config import Sources
 from mastowatch.errors import ConfigError, MastodonError
 
@@ -78,6 +78,9 @@ def _asked(setup: Setup) -> doing.Changes | None:
 def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
     try:
         all_run = doing.do(setup, found)
+    except CutOff as error:
+        _tell_left(error)
+        return EXIT_NO
     except (KeyboardInterrupt, ConfigError, MastodonError) as error:
         if setup.kept("access_token") != found.secrets.get("access_token"):
             setup.plan.give_back(but=None)  # it has not come to its file: nobody will use it
@@ -101,6 +104,17 @@ def _done(setup: Setup, found: doing.Changes, sources: Sources) -> int:
     return 0 if _is_well(sources.file) and all_run else EXIT_NO
 
 
+def _tell_left(cut: CutOff) -> None:
+    done = "All is written" if cut.written else "What is told above is done; run this again for the rest"
+    if not cut.left:
+        print(f"mastowatch: {cut}. {done}; whether all runs, says: mastowatch doctor", file=sys.stderr)
+        return
+    when = "" if cut.written else " after that"
+    print(f"mastowatch: {cut}. {done}. Left to do{when}, in this order:", file=sys.stderr)
+    for words in cut.left:
+        print(f"    {' '.join(words)}", file=sys.stderr)
+
+
 def _dashboard(setup: Setup) -> str:
     """Return where the dashboard is, for somebody who sits at another machine."""
     settings = setup.settings
@@ -113,4 +127,8 @@ def _dashboard(setup: Setup) -> str:
 def _is_well(file: Path | None) -> bool:
     print("\nmastowatch doctor:", flush=True)
     asked = argparse.Namespace(check=None, json=False, quiet=False)
-    return doctor.run(Sources({}, file), asked) < doctor.EXIT["failure"]
+    try:
+        return doctor.run(Sources({}, file), asked) < doctor.EXIT["failure"]
+    except KeyboardInterrupt:
+        print("mastowatch: interrupted while it looked; all is done", file=sys.stderr)
+        return False

@@ -23,7 +23,7 @@ _WAYS = (
 
 def ask(setup: Setup) -> None:
     """Plan who may sign in, and the address; raises ConfigError."""
-    arguments = setup.arguments
+    arguments, before = setup.arguments, setup.settings.dashboard_url
     if arguments.dashboard_url:
         setup.set("DASHBOARD_URL", arguments.dashboard_url)
     way = list(arguments.dashboard or ())
@@ -37,9 +37,13 @@ def ask(setup: Setup) -> None:
         _plan_password(setup, way[1] if len(way) > 1 else _name(setup))
     elif way:
         _plan_nobody(setup)
-    elif arguments.dashboard_url and setup.kept(CLIENT) is not None:
-        # The server sends people back only to the address that it was told.
+    elif setup.kept(CLIENT) is not None and (setup.settings.dashboard_url != before or _is_another(setup)):
+        # The server sends people back only to the address that it was told; and another one knows nothing of it.
         setup.plan.register_dashboard = True
+
+
+def _is_another(setup: Setup) -> bool:
+    return setup.old_server not in ("", setup.server)
 
 
 def _way(setup: Setup) -> list[str]:
@@ -81,19 +85,20 @@ def _name(setup: Setup) -> str:
 def _plan_password(setup: Setup, name: str) -> None:
     if not NAME.fullmatch(name):
         raise ConfigError(f"--dashboard: {name!r} is no name. {_NO_NAME}")
-    password = _password(setup, name)
-    path = setup.secret_path(PASSWORDS)
-    setup.plan.secrets[PASSWORDS] = with_password(read_people(path), name, ROLE, password)
+    people = read_people(setup.secret_path(PASSWORDS))
+    # Who may sign in already gets a new password, and no other rights.
+    role = next((one.role for one in people if one.name == name), ROLE)
+    setup.plan.secrets[PASSWORDS] = with_password(people, name, role, _password(setup, name))
 
 
 def _password(setup: Setup, name: str) -> str:
     talk, file = setup.talk, setup.arguments.dashboard_password_file
     while True:
         asked = f"Password for {name}, {LEAST} characters or more"
-        password = read_secret("--dashboard-password-file", file) if file else talk.hidden(asked)
+        password = read_secret("--dashboard-password-file", file) if file else talk.hidden(asked, as_typed=True)
         if not LEAST <= len(password) <= MOST:
             wrong = f"a password must have {LEAST} to {MOST} characters"
-        elif file or talk.hidden("Once more") == password:
+        elif file or talk.hidden("Once more", as_typed=True) == password:
             return password
         else:
             wrong = "the two are not the same"

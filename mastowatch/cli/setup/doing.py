@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mastowatch.cli.setup import private_redis, units
 from mastowatch.cli.setup.begin import Setup
+from mastowatch.cli.setup.stopping import CutOff
 from mastowatch.config import envfile
 from mastowatch.config.loading import SECRETS, without_password
-from mastowatch.config.writing import replace_file, set_values
+from mastowatch.config.writing import replace_file, rights_of_secret, set_values
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.context import register_sign_in
 from mastowatch.web.dashboard.access.oauth import CALLBACK
@@ -98,7 +99,7 @@ def planned(setup: Setup, found: Changes) -> Iterator[str]:
 
 
 def do(setup: Setup, found: Changes) -> bool:
-    """Do it all; returns whether all units that are to run do. Raises ConfigError or MastodonError at what fails."""
+    """Do it all; returns whether all units that are to run do. Raises ConfigError, MastodonError or CutOff."""
     if not found.any:
         print("Nothing to change.")
         return True
@@ -109,10 +110,28 @@ def do(setup: Setup, found: Changes) -> bool:
         secrets[CLIENT] = _register(setup)
     if found.start_redis:
         _make_redis(setup, starting=starting)
-    _write_secrets(setup, secrets)
-    for name in set_values(setup.places.env, found.values):
-        print(f"set {name}={without_password(found.values[name])} in {setup.places.env}")
+    _write(setup, found, secrets, starting=starting)
     return _run(found, secrets) if starting else _leave(setup, found, secrets)
+
+
+def _write(setup: Setup, found: Changes, secrets: dict[str, str | None], *, starting: bool) -> None:
+    """Write all files; raises ConfigError while nothing is written, and CutOff after that."""
+    written: dict[str, str | None] = {}
+    try:
+        for name in _write_secrets(setup, secrets):
+            written[name] = secrets[name]
+        for name in set_values(setup.places.env, found.values):
+            print(f"set {name}={without_password(found.values[name])} in {setup.places.env}")
+    except (KeyboardInterrupt, ConfigError) as error:
+        anew = units.affected((), written)
+        if setup.first or not (starting and anew):
+            raise
+        # The units read a secret when they start, and another run won't know that it is new.
+        raise CutOff(_told(error), [["systemctl", "try-restart", *anew]], written=False) from error
+
+
+def _told(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
 
 
 def _register(setup: Setup) -> str:
@@ -133,7 +152,8 @@ def _make_redis(setup: Setup, *, starting: bool) -> None:
         private_redis.wait_until_it_answers(setup.places)
 
 
-def _write_secrets(setup: Setup, secrets: dict[str, str | None]) -> None:
+def _write_secrets(setup: Setup, secrets: dict[str, str | None]) -> Iterator[str]:
+    """Write them, and yield the name of each when it is there, or gone."""
     if secrets:
         _make_directory(setup.places.credentials)
     for name, secret in secrets.items():
@@ -143,8 +163,10 @@ def _write_secrets(setup: Setup, secrets: dict[str, str | None]) -> None:
                 path.unlink()
             print(f"removed {path}")
         else:
-            replace_file(path, f"{secret.rstrip()}\n".encode(), mode=0o600, owner=_owner(setup, path))
+            mode, owner = _rights(setup, path)
+            replace_file(path, f"{secret.rstrip()}\n".encode(), mode=mode, owner=owner)
             print(f"wrote {path}, {_whose(setup)}")
+        yield name
 
 
 def _whose(setup: Setup) -> str:
@@ -159,14 +181,11 @@ def _make_directory(path: Path) -> None:
         raise ConfigError(f"{path}: can't be made ({error.strerror}); run this as root") from error
 
 
-def _owner(setup: Setup, path: Path) -> tuple[int, int] | None:
-    """Return whose the file is: root's, or that of who could read it where the settings name a file elsewhere."""
+def _rights(setup: Setup, path: Path) -> tuple[int, tuple[int, int] | None]:
+    """Return mode and owner: root's alone, or of who could read it where the settings name a file elsewhere."""
     if path.parent == setup.places.credentials:
-        return (os.geteuid(), os.getegid())
-    with suppress(FileNotFoundError):
-        now = path.stat()
-        return (now.st_uid, now.st_gid)
-    return None
+        return 0o600, (os.geteuid(), os.getegid())
+    return rights_of_secret(path)
 
 
 def commands(found: Changes) -> list[Words]:
@@ -190,26 +209,39 @@ def commands(found: Changes) -> list[Words]:
 
 
 def _run(found: Changes, secrets: dict[str, str | None]) -> bool:
+    """Tell systemd; raises CutOff with what is left."""
     if units.affected(found.values, secrets):
         print("Workers that run finish the job at hand before they start anew.", flush=True)
     active = found.start or units.is_active(units.TARGET)
-    for words in commands(found):
-        if "reload" in words and not active:
-            continue
-        units.run(words)
+    todo = [words for words in commands(found) if active or "reload" not in words]
+    for number, words in enumerate(todo):
+        with _leaving(todo[number:]):
+            units.run(words)
         print(f"ran {' '.join(words)}", flush=True)
     if not active:
         return True
     wanted = units.belonging()
     if found.start:
         # The target may have been there before, without what was not configured then.
-        units.run(["systemctl", "start", *wanted])
-    late = units.wait_until_active(wanted)
+        start = ["systemctl", "start", *wanted]
+        with _leaving([start]):
+            units.run(start)
+    with _leaving([]):
+        late = units.wait_until_active(wanted)
     for unit, state in late.items():
         print(f"{unit} is {state}: journalctl -u {unit} -n 20")
     if not late:
         print(f"{len(wanted)} units of {units.TARGET} are active")
     return not late
+
+
+@contextmanager
+def _leaving(left: Sequence[Words]) -> Iterator[None]:
+    """Raise CutOff with what is left, where the block is interrupted or fails."""
+    try:
+        yield
+    except (KeyboardInterrupt, ConfigError) as error:
+        raise CutOff(_told(error), left, written=True) from error
 
 
 def _leave(setup: Setup, found: Changes, secrets: dict[str, str | None]) -> bool:

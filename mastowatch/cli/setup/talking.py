@@ -65,10 +65,11 @@ class Talk:
             if answer or default:
                 return answer or default
 
-    def hidden(self, question: str, *, may_be_empty: bool = False) -> str:
-        """Return what is typed or pasted, and not shown."""
+    def hidden(self, question: str, *, may_be_empty: bool = False, as_typed: bool = False) -> str:
+        """Return what is typed or pasted, and not shown; without blanks around it, unless it is wanted ``as_typed``."""
         while True:
-            answer = getpass.getpass(f"{question} (not shown): ").strip()
+            typed = getpass.getpass(f"{question} (not shown): ")
+            answer = typed if as_typed else typed.strip()
             if answer or may_be_empty:
                 return answer
 

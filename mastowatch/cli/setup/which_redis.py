@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +18,12 @@ from mastowatch.cli.setup.begin import Setup
 from mastowatch.cli.setup.secret_files import read_secret
 from mastowatch.cli.setup.stopping import Refused
 from mastowatch.cli.setup.talking import Choice, is_bad
+from mastowatch.config import Settings
 from mastowatch.config.loading import without_password
 from mastowatch.errors import ConfigError
 from mastowatch.jobs.checks.finding import Finding
 from mastowatch.jobs.checks.redis import RedisFacts, judge_persistence, judge_policy, judge_role
+from mastowatch.jobs.checks.world import redis_command
 
 HOST = "redis://localhost:6379/1"
 LEAST_VERSION = 7
@@ -80,19 +83,22 @@ def _plan(setup: Setup, way: str) -> bool:
 
 
 def _is_fine(setup: Setup, url: str) -> bool:
-    password = _password(setup, url)
+    password, another = _password(setup, url), url != setup.settings.redis_url
     try:
         setup.set("REDIS_URL", url)
     except ConfigError as error:
         _complain(setup, str(error))
         return False
-    found = list(look(url, password))
+    found = _looked_at(setup, password)
     if password is None and found[0].means == _WITHOUT and setup.talk.asks:
         password = setup.talk.hidden("Redis' password")
-        found = list(look(url, password))
+        found = _looked_at(setup, password)
     setup.talk.findings(found)
     if password is not None:
         setup.plan.secrets["redis_password"] = password
+    elif another and found[0].check != "redis":
+        # It answers without one. That of the Redis before would be sent to it, and be refused.
+        setup.plan.secrets["redis_password"] = None
     if setup.arguments.force:
         return True
     # What it would do when it is full is the admin's to mend, at leisure: doctor says it again.
@@ -100,6 +106,11 @@ def _is_fine(setup: Setup, url: str) -> bool:
         return False
     shared = any(one.check == "redis-shared" for one in found)
     return not (shared and setup.talk.asks) or setup.talk.confirm("Use it all the same?", default=False)
+
+
+def _looked_at(setup: Setup, password: str | None) -> list[Finding]:
+    file = setup.secret_path("redis_password") if password is not None else None
+    return list(look(setup.settings.redis_url, password, setup.settings, file))
 
 
 def _complain(setup: Setup, wrong: str) -> None:
@@ -144,12 +155,22 @@ def _password(setup: Setup, url: str) -> str | None:
 _WITHOUT = "Write it into a file, and name that with --redis-password-file."
 
 
-def look(url: str, password: str | None) -> Iterator[Finding]:
-    """Yield what there is to say of a Redis; asks, and changes nothing."""
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        yield Finding("redis", "note", f"{url} is looked at when all is written")
+def look(
+    url: str, password: str | None, settings: Settings | None = None, password_file: Path | None = None
+) -> Iterator[Finding]:
+    """Yield what there is to say of a Redis; asks, and changes nothing.
+
+    ``settings`` name the authority of its certificate; ``password_file`` will hold the password.
+    """
+    settings = settings or Settings(redis_url=url)
+    if urlsplit(url).scheme not in ("redis", "rediss", "unix") or settings.redis_sentinels:
+        shown = "the Redis that the sentinels name" if settings.redis_sentinels else url
+        yield Finding("redis", "note", f"{shown} is looked at when all is written")
         return
-    options = {"socket_timeout": _PATIENCE_S, "socket_connect_timeout": _PATIENCE_S, "retry": Retry(NoBackoff(), 0)}
+    options: dict[str, Any] = {"socket_timeout": _PATIENCE_S, "socket_connect_timeout": _PATIENCE_S}
+    options["retry"] = Retry(NoBackoff(), 0)
+    if settings.redis_ca_file:
+        options["ssl_ca_certs"] = str(settings.redis_ca_file)
     client = Redis.from_url(url, password=password, decode_responses=True, **options)
     try:
         with client:
@@ -167,14 +188,14 @@ def look(url: str, password: str | None) -> Iterator[Finding]:
     except (RedisError, OSError) as error:
         yield Finding("redis", "failure", f"Redis at {url} does not answer ({type(error).__name__})")
         return
-    yield from _judge(url, told)
+    yield from _judge(url, told, redis_command(settings, password_file))
 
 
-def _judge(url: str, told: Mapping[str, Any]) -> Iterator[Finding]:
+def _judge(url: str, told: Mapping[str, Any], cli: str) -> Iterator[Finding]:
     yield _version(told)
     parts = urlsplit(url)
     local = parts.scheme == "unix" or parts.hostname in ("localhost", "127.0.0.1", "::1")
-    facts = RedisFacts(told, cli="redis-cli" if url == HOST else f"redis-cli -u {url}")
+    facts = RedisFacts(told, cli=cli)
     found = [judge_role(facts), judge_policy(facts), *judge_persistence(facts, local=local)]
     yield from (one for one in found if one.state != "ok")
     if database(url) == 0:

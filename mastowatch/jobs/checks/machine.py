@@ -98,14 +98,19 @@ def check_files(world: World) -> list[Finding]:
     """Judge who may read and change the settings, the secrets and the rules."""
     loaded, _ = world.examined
     host = world.host
-    own = [ETC, DEFAULT_FILE, CREDENTIALS, *host.below(CREDENTIALS)]
+    workers = [one for one in host.below(ETC) if one.match("worker@*.env")]
+    own = [ETC, DEFAULT_FILE, *workers, CREDENTIALS, *host.below(CREDENTIALS)]
+    own += [loaded.settings.redis_ca_file] if loaded and loaded.settings.redis_ca_file else []
     rules_dir = loaded.settings.rules_dir if loaded else ETC / "rules.d"
     rules = [rules_dir, *host.below(rules_dir), *host.below(rules_dir / "lists")]
     named = [path for name in SECRETS.values() if loaded and (path := getattr(loaded.settings, name)) is not None]
-    facts, hidden = host.files([*own, *rules, *named])
+    facts, hidden = host.files(dict.fromkeys([*own, *rules, *named]))
     password = bool(loaded and urlsplit(loaded.settings.redis_url).password)
+    groups = host.groups_of(USER)
     secrets = [str(path) for path in named]
-    found = judge_files(facts, secrets=secrets, password_in_settings=password, groups=host.groups_of(USER))
+    # Settings of one's own are read by whoever starts the processes.
+    units = loaded is not None and world.of_this_machine
+    found = judge_files(facts, secrets=secrets, password_in_settings=password, groups=groups, units=units)
     if hidden or not host.is_root():
         return [*[one for one in found if one.state != "ok"], _unseen()]
     if not facts:
@@ -125,18 +130,44 @@ def _unseen() -> Finding:
 
 
 def judge_files(
-    facts: Sequence[FileFacts], *, secrets: Sequence[str], password_in_settings: bool, groups: frozenset[str] | None
+    facts: Sequence[FileFacts],
+    *,
+    secrets: Sequence[str],
+    password_in_settings: bool,
+    groups: frozenset[str] | None,
+    units: bool = False,
 ) -> list[Finding]:
-    """Judge each file; ``groups`` are those of the units' user, None where there is no such user."""
-    found = [
-        finding for one in facts for finding in _judge_file(one, secrets, password=password_in_settings, groups=groups)
-    ]
+    """Judge each file; ``groups`` are those of the units' user, None where there is no such user.
+
+    ``secrets`` are files that the settings name; ``units``: it is that user who must read them.
+    """
+    found: list[Finding] = []
+    for one in facts:
+        own = one.path not in secrets or Path(one.path).parent == CREDENTIALS
+        found += _judge_file(one, password=password_in_settings, groups=groups) if own else ()
+        found += _judge_named(one, groups if units else None) if one.path in secrets else ()
     return found[:20] or [Finding("file-modes", "ok", f"{len(facts)} files and directories are as they should be")]
 
 
-def _judge_file(
-    one: FileFacts, secrets: Sequence[str], *, password: bool, groups: frozenset[str] | None
-) -> Iterator[Finding]:
+def _judge_named(one: FileFacts, groups: frozenset[str] | None) -> Iterator[Finding]:
+    """Judge a file with a secret that the settings name; ``groups`` as above, None where any user may need it."""
+    shown = f"{one.path} is {one.owner}:{one.group} {one.mode:04o}"
+    # For its owner alone: that must be who needs it.
+    mend = f"chown {USER}: {one.path} && " if groups is not None and one.owner != USER else ""
+    mend += f"chmod 0600 {one.path}"
+    if Path(one.path).parent == CREDENTIALS:
+        if groups is not None:
+            says = f"the settings name {one.path}, where the units can't read it"
+            means = "systemd hands them what lies there, if the settings don't name it: take that line out."
+            yield Finding("file-modes", "failure", says, means, f"sudoedit {DEFAULT_FILE}")
+    elif one.mode & 0o077:
+        means = "It holds a secret, and others than its owner may read it."
+        yield Finding("file-modes", "failure", shown, means, mend)
+    elif groups is not None and not _may_read(one, groups):
+        yield Finding("file-modes", "failure", shown, f"The units run as {USER}, and can't read it.", mend)
+
+
+def _judge_file(one: FileFacts, *, password: bool, groups: frozenset[str] | None) -> Iterator[Finding]:
     path, name = Path(one.path), "file-modes"
     shown = f"{one.path} is {one.owner}:{one.group} {one.mode:04o}"
     if path == CREDENTIALS or path.parent == CREDENTIALS:
@@ -145,11 +176,6 @@ def _judge_file(
             means = "Others than root may get at the secrets; if somebody may have read them, make new ones."
             mend = f"chown root:root {path} && chmod {wanted:04o} {path}"
             yield Finding(name, "failure", shown, means, mend)
-        return
-    if one.path in secrets:
-        if one.mode & 0o077:
-            means = "It holds a secret, and others than its owner may read it."
-            yield Finding(name, "failure", shown, means, f"chmod 0600 {path}")
         return
     if one.mode & 0o002:
         yield Finding(name, "failure", shown, "Anybody on this machine may change it.", f"chmod o-w {path}")
@@ -217,17 +243,12 @@ def judge_layout(facts: LayoutFacts) -> Finding:
     name = "layout"
     if not re.fullmatch(r"[1-9][0-9]{0,8}", facts.raw, re.ASCII):
         means = "No version of MastoWatch has written that, so none touches the keys."
-        return Finding(name, "failure", f"mastowatch:layout holds {facts.raw[:20]!r}", means, "mastowatch forget")
+        says = f"mastowatch:layout holds {facts.raw[:20]!r}"
+        return Finding(name, "failure", says, means, "mastowatch forget --force")
     found = int(facts.raw)
     if found > facts.known:
-        means = "A newer version was here; this one touches nothing. Install the newer one again."
-        return Finding(
-            name,
-            "failure",
-            f"layout {found}, and this version knows {facts.known}",
-            means,
-            "apt-get install mastowatch",
-        )
+        means = "A newer version was here; this one touches nothing. Install the newer package again."
+        return Finding(name, "failure", f"layout {found}, and this version knows {facts.known}", means)
     if facts.unfinished:
         means = "It was cut off, or is under way; the next process that starts goes on with it."
         return Finding(

@@ -26,6 +26,9 @@ ADMINISTRATOR, MANAGE_REPORTS, MANAGE_USERS = 1 << 0, 1 << 4, 1 << 10
 _RIGHTS = {"manage_users": MANAGE_USERS, "manage_reports": MANAGE_REPORTS}
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})[A-Za-z0-9.+~_-]{0,40}", re.ASCII)
 _AGAIN = "mastowatch setup --authorize"
+# What may stand in a header behind "Bearer": RFC 6750.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+_NO_TOKEN = "that is no access token: it holds blanks, line ends or signs that none has"  # noqa: S105 -- a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,9 @@ def read_server(probe: Probe) -> Reply:
 
 
 def read_token(probe: Probe, token: str, *, enforcing: bool) -> TokenFacts:
-    """Ask with the token; nothing more once it is refused."""
+    """Ask with the token; nothing more once it is refused, and nothing at all with what no request can carry."""
+    if not _TOKEN.fullmatch(token):
+        return TokenFacts(Reply(401, _NO_TOKEN), {})
     me = probe.ask("GET", "/api/v1/accounts/verify_credentials", token=token)
     if me.status not in (200, 403):
         return TokenFacts(me, {})
@@ -167,6 +172,11 @@ def judge_token(facts: TokenFacts, settings: Settings) -> list[Finding]:
 
 def _refused(me: Reply) -> Finding | None:
     name = "mastodon-token"
+    if me.problem == _NO_TOKEN:
+        means = (
+            "Its file must hold the token alone, in one line; nothing can be looked at or reported with anything else."
+        )
+        return Finding(name, "failure", _NO_TOKEN, means, _AGAIN)
     if me.status == 401:
         return Finding(
             name,

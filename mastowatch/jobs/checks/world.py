@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis import Redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
@@ -26,6 +28,9 @@ from mastowatch.ports.types import Readings
 # Somebody waits for each answer of Mastodon, and there are some eight.
 ANSWER_S = 5.0
 SLOW = "no answer in time"
+NOT_OURS = "this user may not use its socket"
+# What redis-cli calls what redis-py reads from the address.
+_TLS = {"ssl_ca_certs": "--cacert", "ssl_ca_path": "--cacertdir", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
 
 
 class Secret(NamedTuple):
@@ -127,30 +132,40 @@ class World:
 
 def redis_cli(world: World) -> str:
     """Return how redis-cli is called for the Redis of the settings; the password comes from its file, not from here."""
-    parts, host, port = urlsplit(world.settings.redis_url), "", 6379
-    if parts.scheme != "unix":
-        host, port = parts.hostname or "", parts.port or 6379
-    if world.settings.redis_sentinels:
-        host, port = _primary(world)
-    words = []
-    if world.secret("redis_password").value or world.secret("redis_password").hidden:
-        path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
-        words.append(f'REDISCLI_AUTH="$(cat {path})"')
+    settings, secret = world.settings, world.secret("redis_password")
+    file = settings.redis_password_file or CREDENTIALS / "redis_password"
+    at = _primary(world) if settings.redis_sentinels else None
+    return redis_command(settings, file if secret.value or secret.hidden else None, at)
+
+
+def redis_command(settings: Settings, password_file: Path | None, at: tuple[str, int] | None = None) -> str:
+    """Return the call of redis-cli for REDIS_URL, or for the host and port of ``at``, as our processes connect."""
+    parts = urlsplit(settings.redis_url)
+    words = [f'REDISCLI_AUTH="$(cat {quote(str(password_file))})"'] if password_file else []
     words.append("redis-cli")
     if parts.scheme == "unix":
-        words.append(f"-s {parts.path}")
+        words.append(f"-s {quote(unquote(parts.path))}")
     else:
-        if host not in ("localhost", "127.0.0.1", ""):
-            words.append(f"-h {host}")
-        if port != 6379:
-            words.append(f"-p {port}")
-        if parts.scheme == "rediss":
-            words.append("--tls")
-            if world.settings.redis_ca_file:
-                words.append(f"--cacert {shlex.quote(str(world.settings.redis_ca_file))}")
+        host, port = at or (parts.hostname or "", parts.port or 6379)
+        words += [f"-h {host}"] if host not in ("localhost", "127.0.0.1", "") else []
+        words += [f"-p {port}"] if port != 6379 else []
     if parts.username:
-        words.append(f"--user {shlex.quote(unquote(parts.username))}")
-    return " ".join(words)
+        words.append(f"--user {quote(unquote(parts.username))}")
+    if parts.password and not password_file:
+        # It must not stand in a command: redis-cli asks for it.
+        words.append("--askpass")
+    return " ".join([*words, *(_tls(settings, parts.query) if parts.scheme == "rediss" else ())])
+
+
+def _tls(settings: Settings, query: str) -> Iterator[str]:
+    """Yield what redis-cli must know of certificates: what REDIS_CA_FILE and REDIS_URL tell redis-py."""
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    if settings.redis_ca_file:
+        told.setdefault("ssl_ca_certs", str(settings.redis_ca_file))
+    yield "--tls"
+    if told.get("ssl_cert_reqs") == "none":
+        yield "--insecure"
+    yield from (f"{option} {quote(told[name])}" for name, option in _TLS.items() if told.get(name))
 
 
 def redis_unit(world: World) -> str:
@@ -198,6 +213,9 @@ def _connected(world: World) -> tuple[Redis | None, list[Finding]]:
         return None, [Finding(name, "failure", str(error)[:300], "No process gets at its jobs.", edit(world))]
     except (RedisError, OSError, ValueError) as error:
         why = _why(error)
+        if why == NOT_OURS and not world.host.is_root():
+            says, means = "Redis' socket is for root and the units alone", "Run it again as root to see the rest."
+            return None, [Finding(name, "unknown", says, means, "sudo mastowatch doctor")]
         means = "No job is taken, nothing is polled and the pages are empty until it answers; nothing is lost."
         mend = f"systemctl {'restart' if why == SLOW else 'start'} {unit}" if is_local(world) else ""
         return None, [Finding(name, "failure", f"Redis does not answer ({why})", means, mend)]
@@ -213,7 +231,7 @@ def _why(error: Exception) -> str:
         "refused": "connection refused",
         "Name or service": "its name is not known",
         "No such file": "there is no such socket",
-        "ermission denied": "this user may not use its socket",
+        "ermission denied": NOT_OURS,
         "ertificate": "its certificate is not trusted",
         "SSL": "TLS failed",
         "unreachable": "no way there",
@@ -238,4 +256,8 @@ def _locked(world: World, password: Secret) -> Finding:
         says = "Redis asks for a password, and none is set up"
         means = "No process gets at its jobs; write the password into the file, for root alone."
     path = world.settings.redis_password_file or CREDENTIALS / "redis_password"
-    return Finding("redis", "failure", says, means, f"sudoedit {path}")
+    mend = f"sudoedit {path}"
+    if path.parent == CREDENTIALS:
+        # An editor makes a file that everybody may read, and the units read it when they start.
+        mend += f" && chmod 0600 {path} && systemctl restart mastowatch.target"
+    return Finding("redis", "failure", says, means, mend)

@@ -188,6 +188,22 @@ def test_file_modes(one, password, mend):
     assert (found.mend or None, found.state == "ok") == (mend, mend is None)
 
 
+@pytest.mark.parametrize(
+    ("one", "mend"),
+    [
+        (file("/srv/token", 0o600, "mastowatch"), None),
+        (file("/srv/token", 0o600), "chown mastowatch: /srv/token && chmod 0600 /srv/token"),
+        (file("/srv/token", 0o640, group="mastowatch"), "chown mastowatch: /srv/token && chmod 0600 /srv/token"),
+        (file("/srv/token", 0o644, "mastowatch"), "chmod 0600 /srv/token"),
+        (file(f"{CREDENTIALS}/token", 0o600), f"sudoedit {ENV}"),
+    ],
+)
+def test_a_secret_that_the_settings_name_must_be_for_the_units_and_for_nobody_else(one, mend):
+    groups = frozenset({"mastowatch"})
+    [found] = machine.judge_files([one], secrets=[one.path], password_in_settings=False, groups=groups, units=True)
+    assert (found.mend or None, found.state == "ok") == (mend, mend is None)
+
+
 def test_package():
     ours, older = Running(1, __version__, "worker", "a", 5), Running(1, "0.0.9", "worker", "b", 6)
     assert states(machine.judge_package(Package("ii ", "0.1.0-1"), [ours])) == [
@@ -214,6 +230,8 @@ def test_layout(facts, state):
     found = machine.judge_layout(facts)
     assert found.state == state
     assert not facts.announced or "worker on a" in found.means
+    # `mastowatch forget` alone refuses, and no source of packages has a newer one.
+    assert found.mend in ("", "mastowatch forget --force", "systemctl restart mastowatch.target")
 
 
 def test_a_rule_file_with_a_fault_is_named_to_be_edited(tmp_path):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mastowatch.config import Settings, load
-from mastowatch.config.loading import masked
+from mastowatch.config.loading import SECRETS, masked
 from mastowatch.errors import ConfigError
 
 
@@ -131,6 +131,13 @@ def test_a_redis_url_is_usable_and_shows_no_password_or_is_refused_without_repea
         load({"REDIS_URL": url}, write(""))
     assert "hunter2" not in str(caught.value)
     assert "w#rd" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(name.upper() for name in SECRETS.values()))
+def test_a_secret_that_stands_where_its_file_is_to_be_named_is_not_repeated(write, name):
+    with pytest.raises(ConfigError, match=f"{name}=.* is not allowed; allowed: an absolute path") as caught:
+        load({}, write(f"{name}=hunter2-itself\n"))
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["https://ex ample", "https://h:99999", "https://h#f", "https://h/path", "https://-h"])

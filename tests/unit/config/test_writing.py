@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from mastowatch.config import envfile
-from mastowatch.config.writing import replace_file, set_values
+from mastowatch.config.writing import replace_file, rights_of_secret, set_values
 from mastowatch.errors import ConfigError
 
 VALUES = some.text(some.characters(exclude_categories=("C", "Z"), include_characters=" \"'\\#$;="), max_size=20)
@@ -171,3 +171,15 @@ def test_what_fails_on_the_way_leaves_the_old_file_and_no_other(tmp_path, monkey
         replace_file(path, b"new", mode=0o600)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(0o600, 0o600), (0o640, 0o640), (0o660, 0o640), (0o644, 0o600), (0o666, 0o600), (0o400, 0o600)],
+)
+def test_a_secret_written_anew_stays_open_to_a_group_alone_and_to_nobody_by_mistake(tmp_path, before, after):
+    path = tmp_path / "token"
+    assert rights_of_secret(path) == (0o600, None)
+    path.write_text("x")
+    path.chmod(before)
+    assert rights_of_secret(path) == (after, (os.getuid(), os.getgid()))
