@@ -70,7 +70,11 @@ def _is_wanted(question: str) -> bool:
     if not sys.stdin.isatty():
         print("Nothing was deleted; say --yes to delete them.")
         return False
-    return input(question).strip().lower() in ("y", "yes")
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):
+        print("\nNothing was deleted.")
+        return False
 
 
 def _tell(title: str, found: Mapping[str, int]) -> None:

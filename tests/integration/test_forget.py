@@ -44,6 +44,7 @@ from tests.covered import covered
 from tests.engine import fail, pid
 from tests.redis_server import RedisProcess, free_port, running_redis
 from tests.snapshot import snapshot
+from tests.typing_person import person_at
 
 ROOT = Path(__file__).parents[2]
 LUA, SCRIPT = ROOT / "mastowatch" / "adapters" / "forget.lua", ROOT / "packaging" / "forget.sh"
@@ -376,6 +377,18 @@ def test_a_person_is_asked_and_only_a_yes_deletes(redis: Redis, redis_server, wo
     assert "1  accounts judged" in heard
     assert "Delete them?" in heard
     assert (redis.dbsize(), ended) == (left, status)
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_key_that_ends_the_question_deletes_nothing(redis: Redis, redis_server, key):
+    redis.set("mastowatch:judged:1", "x")
+    with person_at("forget", environ={"REDIS_URL": redis_server}) as person:
+        person.waits_for("[y/N] ")
+        person.presses(key)
+        person.waits_for("Nothing was deleted.")
+        assert person.ends() == 1
+    assert "Traceback" not in person.read
+    assert redis.dbsize() == 1
 
 
 def test_the_password_is_not_shown_and_redis_away_is_said_in_one_line():

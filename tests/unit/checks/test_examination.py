@@ -38,7 +38,7 @@ def raising(error: Exception):
 def test_redis_cli_is_given_the_authority_and_the_user_without_which_it_gets_no_answer(tmp_path):
     ours = world(tmp_path, "REDIS_URL=rediss://watch@10.0.0.11:6380/1\nREDIS_CA_FILE=/etc/mastowatch/redis-ca.pem\n")
     assert redis_cli(ours) == (
-        "redis-cli -h 10.0.0.11 -p 6380 --tls --cacert /etc/mastowatch/redis-ca.pem --user watch"
+        "redis-cli -h 10.0.0.11 -p 6380 --user watch --tls --cacert /etc/mastowatch/redis-ca.pem"
     )
 
 
