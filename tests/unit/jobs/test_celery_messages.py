@@ -90,3 +90,22 @@ def test_what_is_no_delivered_message_stays_as_it_is():
 )
 def test_what_a_task_is_here(name, args, kwargs, here):
     assert translate(Task("1", name, args, kwargs), {}) == here
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers"),
+    [
+        ({"content-type": ["application/json"]}, {}),
+        ({"content-type": {}}, {}),
+        ({}, {"eta": 10**400}),
+        ({}, {"expires": float("inf")}),
+        ({}, {"eta": float("nan")}),
+        ({}, {"id": "\ud800"}),
+        ({}, {"task": "x.\ud800"}),
+    ],
+)
+def test_an_odd_message_stops_nobody(changes, headers):
+    odd = json.loads(message([["1"], {}, {}], headers={"task": "x", "id": "1"} | headers)) | changes
+    found = read(json.dumps(odd).encode())
+    assert isinstance(found, Unread)
+    assert (found.name + found.id).encode()
