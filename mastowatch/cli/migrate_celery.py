@@ -61,7 +61,9 @@ def _migrate(
         aside = Aside(arguments.unknown)
         Move(broker, Mover(ours, theirs), jobs, aside, names, time.time).run(report, lambda: not stop)
         emptied = not any(broker.count().values())
-        removed = broker.clear(broker.leftovers()) if emptied and not arguments.keep else 0
+        # Where queues were named there are others, whose bindings and results these may be.
+        keeps = arguments.keep or arguments.queue
+        removed = broker.clear(broker.leftovers()) if emptied and not keeps else 0
     return _tell(loaded, arguments, broker, report, before, removed=removed)
 
 

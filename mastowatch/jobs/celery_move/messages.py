@@ -68,6 +68,15 @@ def unpack_delivered(raw: bytes) -> bytes:
     return json.dumps(message).encode()
 
 
+def route_of(raw: bytes) -> tuple[str, str]:
+    """Return the exchange and the routing key of an entry of the hash ``unacked``; two times "" for what is none."""
+    try:
+        _, exchange, key = json.loads(raw)
+    except (ValueError, TypeError, RecursionError):
+        return "", ""
+    return _text(exchange), _text(key)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     message: Mapping[str, Any]
