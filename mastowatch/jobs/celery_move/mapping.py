@@ -50,21 +50,24 @@ class Foreign:
 
 def translate(task: Task, names: Mapping[str, str]) -> Work | Recurs | Foreign:
     """Return what ``task`` is here; ``names`` are an admin's own translations, whole names of Celery's to ours."""
-    ours = names.get(task.name) or _ours(task.name)
-    if ours not in TASKS:
-        return Foreign(f"there is no task {ours!r} here")
-    spec = TASKS[ours]
+    here = ours(task.name, names)
+    if here not in TASKS:
+        return Foreign(f"there is no task {here!r} here")
+    spec = TASKS[here]
     if not spec.arguments:
-        return Recurs(ours)
+        return Recurs(here)
     if len(spec.arguments) != 1 or spec.arguments[0] not in _INSIDE:
-        return Foreign(f"{ours} can't be made of a message")
+        return Foreign(f"{here} can't be made of a message")
     argument = spec.arguments[0]
     told = task.kwargs.get(argument, next(iter([*task.args, *task.kwargs.values()]), None))
     found = _id_in(told, _INSIDE[argument])
-    return Work(ours, {argument: found}) if found else Foreign(f"no {argument} is in its arguments")
+    return Work(here, {argument: found}) if found else Foreign(f"no {argument} is in its arguments")
 
 
-def _ours(name: str) -> str:
+def ours(name: str, names: Mapping[str, str]) -> str:
+    """Return what a task of Celery's would be called here; ``names`` as above."""
+    if name in names:
+        return names[name]
     last = name.rpartition(".")[2]
     return RENAMED.get(last, last)
 
