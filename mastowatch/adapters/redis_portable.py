@@ -282,6 +282,12 @@ class RedisPortable(InRedis):
             case = self._cases.get(account_id)
             if case is not None:
                 yield _as_lists(asdict(case))
+            elif self._is_there(f"mastowatch:case:{account_id}"):
+                yield None
+
+    @ours
+    def _is_there(self, key: str) -> bool:
+        return bool(self._redis.exists(key))
 
     @ours
     def _case_ids(self, since: float) -> list[str]:

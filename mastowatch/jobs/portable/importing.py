@@ -20,7 +20,7 @@ from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import RuleError, RuleErrors
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.portable.checking import Checked, check, records
-from mastowatch.jobs.portable.records import OF_ANY_SERVER, AuditLine, Line, RuleFileLine, RuleListLine, document
+from mastowatch.jobs.portable.records import OF_ANY_SERVER, AuditLine, RuleFileLine, RuleListLine, document
 from mastowatch.jobs.refusals import BadParameter, WrongState
 from mastowatch.ports.types import AuditEntry
 
@@ -117,15 +117,21 @@ def _merge(redis: Redis, given: Given, checked: Checked, now: float, alive: Call
     entries = checked.counts.get("audit", 0)
     if entries:
         audit = contexts.audit_merging(redis)
-        done["audit"] = audit.merge(_audit(records(given.file, given.name)), entries, tell=given.dry_run, alive=alive)
+        done["audit"] = audit.merge(_Audit(given), entries, tell=given.dry_run, alive=alive)
     return done
 
 
-def _audit(lines: Iterator[Line]) -> Iterator[tuple[str, AuditEntry]]:
-    for one in lines:
-        if isinstance(one, AuditLine):
-            fields = document(one)
-            yield fields.pop("place"), AuditEntry(**fields)
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    """The entries of the audit in a file, each after its place; read anew each time they are gone through."""
+
+    given: Given
+
+    def __iter__(self) -> Iterator[tuple[str, AuditEntry]]:
+        for one in records(self.given.file, self.given.name):
+            if isinstance(one, AuditLine):
+                fields = document(one)
+                yield fields.pop("place"), AuditEntry(**fields)
 
 
 # --- rule files ---
