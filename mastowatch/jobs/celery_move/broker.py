@@ -151,9 +151,10 @@ class Broker:
             told = self._redis.hget(name, "definition")
             try:
                 entry = json.loads(told) if told else {}
-                schedule = entry.get("schedule") or {}
-                found.append(BeatEntry(str(entry["name"]), str(entry["task"]), schedule.get("every")))
-            except (ValueError, TypeError, KeyError, AttributeError):
+                every = (entry.get("schedule") or {}).get("every")
+                every_s = None if every is None else float(every)
+                found.append(BeatEntry(str(entry["name"]), str(entry["task"]), every_s))
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
                 found.append(BeatEntry(name, "", None))
         return found
 
