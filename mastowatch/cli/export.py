@@ -30,7 +30,7 @@ _DONE = {
     "kept": "older than here, or another file of the same name",
     "late": "too old to be kept",
     "foreign": "of another server, left out",
-    "damaged": "not readable by this Redis",
+    "damaged": "left out, as it or what is here is damaged",
 }
 
 

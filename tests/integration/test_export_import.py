@@ -21,6 +21,7 @@ from mastowatch.adapters.redis_audit import RedisAudit, body_of
 from mastowatch.adapters.redis_audit_merging import RedisAuditMerging
 from mastowatch.cli import export as cli_export
 from mastowatch.config import Settings
+from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.filing import SETTLE_S
 from mastowatch.jobs.portable.exporting import Wanted, export
@@ -569,3 +570,54 @@ def test_a_rule_file_that_can_not_be_written_is_told_in_a_line_and_comes_the_nex
             taken(other, elsewhere, path)
     assert taken(other, elsewhere, path)["rule_file"] == {"added": 1}
     assert in_its_way.read_text() == RULE
+
+
+# What is damaged here, and the kind of record that is then left out.
+HERE: dict[str, tuple[str, Callable[[Redis], Any]]] = {
+    "a claim that is a list": ("claim", lambda redis: as_list(redis, "mastowatch:claim:7")),
+    "a claim without a generation": ("claim", lambda redis: redis.hset("mastowatch:claim:7", "generation", "x")),
+    "a measure without a time": ("measure", lambda redis: redis.hset("mastowatch:action:7", "changed_at", "")),
+    "a measure that is a list": ("measure", lambda redis: as_list(redis, "mastowatch:action:7")),
+    "a report that is a list": ("report", lambda redis: as_list(redis, "mastowatch:report:55")),
+    "a counter that is none": ("rule_record", lambda redis: redis.hset("mastowatch:rule:airdrop", "kept", "many")),
+    "a rule re-armed at no time": ("rule_record", lambda redis: redis.hset("mastowatch:rule:airdrop", "since", "x")),
+    "dropped rules that are a list": ("rule_dropped", lambda redis: as_list(redis, "mastowatch:rules:dropped")),
+    "re-armed at no time": ("rule_rearmed", lambda redis: redis.hset("mastowatch:rules:rearmed", "airdrop", "soon")),
+    "cases that are a list": ("case", lambda redis: as_list(redis, "mastowatch:cases")),
+}
+
+
+def as_list(redis: Redis, key: str) -> None:
+    redis.delete(key)
+    redis.rpush(key, 1)
+
+
+@pytest.mark.parametrize("damage", HERE)
+def test_what_is_damaged_here_does_not_keep_the_rest_from_being_imported(redis, other, rules_dir, tmp_path, damage):
+    """Also not what comes after it in the file; and whoever has lost something imports."""
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    kind, do = HERE[damage]
+    taken(other, rules_dir, path)
+    do(other)
+    other.delete("mastowatch:audit")
+    before = remembered(other)
+    done = taken(other, rules_dir, path, dry_run=True)
+    assert done[kind]["damaged"] == 1
+    assert remembered(other) == before
+    assert taken(other, rules_dir, path) == done
+    assert done["audit"] == {"added": 1}
+    assert {word for other_kind, counts in done.items() if other_kind not in (kind, "audit") for word in counts} == {
+        "same"
+    }
+
+
+def test_a_full_redis_is_told_and_not_taken_for_damage(redis, other, rules_dir, tmp_path):
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    other.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="maxmemory"):
+            taken(other, rules_dir, path)
+    finally:
+        other.config_set("maxmemory", 0)
