@@ -46,12 +46,13 @@ class RedisAuditMerging(InRedis):
         super().__init__(redis)
         self._at_most = at_most
 
-    def entries(self, since: float) -> Iterator[tuple[str, AuditEntry]]:
-        """Yield the entries made at or after ``since`` (epoch seconds), each after its place; oldest first."""
+    def entries(self, since: float) -> Iterator[tuple[str, AuditEntry | None]]:
+        """Yield the entries made at or after ``since`` (epoch seconds), each after its place; oldest first.
+
+        None stands for one that is damaged.
+        """
         for place, raw in self._raw(int(since * 1000)):
-            entry = entry_of(raw)
-            if entry is not None:
-                yield f"{place[0]}-{place[1]}", entry
+            yield f"{place[0]}-{place[1]}", entry_of(raw)
 
     def merge(
         self, entries: Iterable[tuple[str, AuditEntry]], total: int, *, tell: bool, alive: Callable[[], None]
@@ -59,21 +60,23 @@ class RedisAuditMerging(InRedis):
         """Merge the ``total`` entries, oldest first, or with ``tell`` only count what that would do.
 
         Of those that would be more than the audit keeps the oldest are left out. One call at a time; ``alive`` is
-        called now and then.
+        called now and then. ``entries`` may be gone through twice.
         """
         done: Counter[str] = Counter()
-        late = max(0, self._count() + total - self._at_most)
-        theirs = ((_place(place), entry) for number, (place, entry) in enumerate(entries) if number >= late)
-        done["late"] = min(late, total)
         if not tell:
             self._drop()
-        last, part = "0-0", list[tuple[str, Any]]()
-        for _, mine, others in _by_time(self._raw(0), theirs):
+        over = self._too_many(entries, total)
+        last, part, number = "0-0", list[tuple[str, Any]](), 0
+        for _, mine, others in _by_time(self._raw(0), _placed(entries)):
             last = f"{mine[-1][0][0]}-{mine[-1][0][1]}" if mine else last
-            merged, added = _merged(mine, others)
-            done["added"] += added
-            done["same"] += len(others) - added
-            part += merged
+            merged = _merged(mine, others)
+            done["same"] += len(mine) + len(others) - len(merged)
+            for place, raw, is_new in merged:
+                number += 1
+                if is_new:
+                    done["late" if number <= over else "added"] += 1
+                if not is_new or number > over:
+                    part.append((place, raw))
             if len(part) >= _PART:
                 alive()
                 part = self._copy(part, tell=tell)
@@ -81,6 +84,13 @@ class RedisAuditMerging(InRedis):
         if not tell:
             self._finish(last, changed=done["added"] > 0)
         return +done
+
+    def _too_many(self, entries: Iterable[tuple[str, AuditEntry]], total: int) -> int:
+        """Return how many of all together are more than the audit keeps; what is here and there is one."""
+        if self._count() + total <= self._at_most:
+            return 0
+        together = sum(len(_merged(mine, others)) for _, mine, others in _by_time(self._raw(0), _placed(entries)))
+        return max(0, together - self._at_most)
 
     @ours
     def _count(self) -> int:
@@ -142,17 +152,20 @@ def _by_time(
         yield at, [(row[2], row[3]) for row in rows if not row[1]], [(row[2], row[3]) for row in rows if row[1]]
 
 
-def _merged(mine: list[tuple[Place, Any]], others: list[tuple[Place, AuditEntry]]) -> tuple[list[tuple[str, Any]], int]:
-    """Return what stands at a millisecond afterwards, and how many of these are new; none comes twice."""
-    known, taken = [entry_of(raw) for _, raw in mine], {place[1]: raw for place, raw in mine}
-    added = 0
+def _placed(entries: Iterable[tuple[str, AuditEntry]]) -> Iterator[tuple[Place, AuditEntry]]:
+    return ((_place(place), entry) for place, entry in entries)
+
+
+def _merged(mine: list[tuple[Place, Any]], others: list[tuple[Place, AuditEntry]]) -> list[tuple[str, Any, bool]]:
+    """Return what stands at a millisecond afterwards, and whether each is new; none comes twice."""
+    known, taken = [entry_of(raw) for _, raw in mine], {place[1]: (raw, False) for place, raw in mine}
     for (_, number), entry in others:
         if entry in known:
             continue
         free = number
         while free in taken:
             free += 1
-        taken[free], added = {"entry": body_of(entry)}, added + 1
+        taken[free] = {"entry": body_of(entry)}, True
         known.append(entry)
     at = (mine or others)[0][0][0]
-    return [(f"{at}-{number}", taken[number]) for number in sorted(taken)], added
+    return [(f"{at}-{number}", *taken[number]) for number in sorted(taken)]

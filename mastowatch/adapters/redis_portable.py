@@ -1,7 +1,8 @@
 """Reads what an export tells out of Redis, a few records at a time, and merges such records into what is there.
 
 Each merge is one step, and may be repeated: what is there and newer stays. It answers what it did: "added", "updated",
-"same", "kept" (what is here is newer) or "late" (its time is up, or newer ones fill the place).
+"same", "kept" (what is here is newer), "late" (its time is up, or newer ones fill the place) or "damaged" (what is here
+can't be read, and stays as it is).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from mastowatch.adapters import redis_actions, redis_rule_stats, redis_store
 from mastowatch.adapters.redis_common import InRedis, answers, ours, text, texts
@@ -223,7 +225,12 @@ class RedisPortable(InRedis):
     @ours
     def merge(self, kind: str, record: Record, now: float, *, tell: bool) -> str:
         """Merge a record in one step, or with ``tell`` only say what that would do."""
-        return self._merges[kind](record, now, tell)
+        try:
+            return self._merges[kind](record, now, tell)
+        except ResponseError as error:
+            if not _is_of_what_is_here(error):
+                raise
+            return "damaged"
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -282,6 +289,12 @@ class RedisPortable(InRedis):
             case = self._cases.get(account_id)
             if case is not None:
                 yield _as_lists(asdict(case))
+            elif self._is_there(f"mastowatch:case:{account_id}"):
+                yield None
+
+    @ours
+    def _is_there(self, key: str) -> bool:
+        return bool(self._redis.exists(key))
 
     @ours
     def _case_ids(self, since: float) -> list[str]:
@@ -394,6 +407,11 @@ class RedisPortable(InRedis):
 
 
 _SKETCHES = ("hits", "shadow_hits")
+
+
+def _is_of_what_is_here(error: ResponseError) -> bool:
+    """Tell whether a merge met a key of another type, or a text where a number belongs."""
+    return "WRONGTYPE" in str(error) or "attempt to " in str(error)
 
 
 def _readable(read: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 -- any of our records

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mastowatch.cli.jobs_filter import moment_of
 from mastowatch.cli.records import EXIT_NO, answer, by, change, refuse, wanted
-from mastowatch.cli.tables import tell
+from mastowatch.cli.tables import plain, tell
 from mastowatch.config import Loaded
 from mastowatch.errors import RuleError
 from mastowatch.jobs import trail
@@ -30,7 +30,7 @@ _DONE = {
     "kept": "older than here, or another file of the same name",
     "late": "too old to be kept",
     "foreign": "of another server, left out",
-    "damaged": "not readable by this Redis",
+    "damaged": "left out, as it or what is here is damaged",
 }
 
 
@@ -41,7 +41,10 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
         now = view.clock()
         parts = PARTS if arguments.what == "all" else (arguments.what,)
         damaged = Counter[str]()
-        wanted_ = Wanted(parts, moment_of("--since", arguments.since, now) or 0.0)
+        # Nothing is older than 1970, and nothing has happened after now.
+        wanted_ = Wanted(parts, min(max(moment_of("--since", arguments.since, now) or 0.0, 0.0), now))
+        if str(arguments.output) != "-":
+            ensure_replaceable(arguments.output)
         lines = export(view.redis, loaded.settings, wanted_, now, left_out=lambda kind: damaged.update([kind]))
         if str(arguments.output) == "-":
             for line in lines:
@@ -61,6 +64,15 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
         if isinstance(error, BrokenPipeError):
             raise
         return refuse(f"{arguments.output}: can't be written: {error.strerror}")
+
+
+def ensure_replaceable(path: Path) -> None:
+    """Raise BadParameter for a device, a directory or a pipe: the file takes the place of what is there.
+
+    As root that would be the end of /dev/null, or of the link /dev/stdout.
+    """
+    if (path.exists() and not path.is_file()) or path.absolute().parent in (Path("/dev"), Path("/dev/fd")):
+        raise BadParameter(f"--output: {path}: is no ordinary file; without --output it goes to standard output")
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> int:
@@ -103,7 +115,8 @@ def _import(loaded: Loaded, view: View, arguments: argparse.Namespace, dry: Give
     changes = _changes(found)
     if arguments.dry_run or not changes:
         return _tell(arguments, found, f"{arguments.file}: nothing was changed.")
-    if not wanted(arguments, f"{_lines(found)}\nMerge {changes} records of {checked.header.instance}?"):
+    of = plain(checked.header.instance)
+    if not wanted(arguments, f"{_lines(found)}\nMerge {changes} records of {of}?"):
         _tell(arguments, found, f"{arguments.file}: nothing was changed.")
         return EXIT_NO
     given = Given(dry.file, dry.name, dry.overwrite)

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from mastowatch.cli.rules_common import print_json, with_secrets
+from mastowatch.cli.tables import plain
 from mastowatch.config import Loaded
 from mastowatch.errors import ConfigError, LayoutUnready, StoreUnavailable
 from mastowatch.jobs.celery_move.broker import Broker
+from mastowatch.jobs.celery_move.mapping import ours
 from mastowatch.jobs.celery_move.move import KINDS, Aside, Move, Report
 from mastowatch.jobs.celery_move.moving import Mover
 from mastowatch.jobs.context import connect, ensure_layout
@@ -51,22 +53,31 @@ def run(loaded: Loaded, arguments: argparse.Namespace) -> int:
 def _migrate(
     loaded: Loaded, arguments: argparse.Namespace, broker: Broker, theirs: Redis, names: dict[str, str]
 ) -> int:
-    ours = connect(loaded)
+    redis = connect(loaded)
     before, report = broker.count(), Report()
-    jobs = Jobs(ours, loaded.settings)
+    jobs = Jobs(redis, loaded.settings)
     if arguments.dry_run:
         Move(broker, None, jobs, None, names, time.time).run(report)
-        return _tell(loaded, arguments, broker, report, before, removed=0)
-    with ensure_layout(ours), _until_told_to_stop() as stop:
+        return _tell(loaded, arguments, broker, report, before, names, removed=0)
+    with ensure_layout(redis), _until_told_to_stop() as stop:
         aside = Aside(arguments.unknown)
-        Move(broker, Mover(ours, theirs), jobs, aside, names, time.time).run(report, lambda: not stop)
+        Move(broker, Mover(redis, theirs), jobs, aside, names, time.time).run(report, lambda: not stop)
         emptied = not any(broker.count().values())
-        removed = broker.clear(broker.leftovers()) if emptied and not arguments.keep else 0
-    return _tell(loaded, arguments, broker, report, before, removed=removed)
+        # Where queues were named there are others, whose bindings and results these may be.
+        keeps = arguments.keep or arguments.queue
+        removed = broker.clear(broker.leftovers()) if emptied and not keeps else 0
+    return _tell(loaded, arguments, broker, report, before, names, removed=removed)
 
 
 def _tell(
-    loaded: Loaded, arguments: argparse.Namespace, broker: Broker, report: Report, before: dict[str, int], removed: int
+    loaded: Loaded,
+    arguments: argparse.Namespace,
+    broker: Broker,
+    report: Report,
+    before: dict[str, int],
+    names: dict[str, str],
+    *,
+    removed: int,
 ) -> int:
     left = sum(broker.count().values())
     told: dict[str, Any] = {
@@ -78,7 +89,7 @@ def _tell(
         "left": left,
         "keys_of_celery_removed": removed,
         "keys_of_celery_left": len(broker.leftovers()),
-        "beat_entries": [asdict(entry) for entry in broker.beat_entries()],
+        "beat_entries": [asdict(one) | {"is_here": ours(one.task, names)} for one in broker.beat_entries()],
         "schedule": {one.id: one.every_s for one in recurring_jobs(loaded.settings)},
         "unknown_file": str(arguments.unknown) if report.kinds["unknown"] and not arguments.dry_run else None,
     }
@@ -100,14 +111,13 @@ def _print(told: dict[str, Any]) -> None:
     if told["by_task"]:
         print("By task:")
     for row in told["by_task"]:
-        print(f"{row['count']:>8}  {row['outcome']:<8} {row['task']}")
+        print(f"{row['count']:>8}  {row['outcome']:<8} {plain(row['task'])}")
     if told["unknown_file"]:
         print(f"What is not ours is in {told['unknown_file']}, which only you may read: it may hold people's data.")
     for entry in told["beat_entries"]:
         every = f"every {entry['every_s']:.0f} s" if entry["every_s"] else "at times of its own"
-        print(
-            f"Beat's entry {entry['name']} ({entry['task']}, {every}): {_taken_over(entry['task'], told['schedule'])}"
-        )
+        taken_over = _taken_over(entry["is_here"], told["schedule"])
+        print(f"Beat's entry {plain(entry['name'])} ({plain(entry['task'])}, {every}): {taken_over}")
     recurring = ", ".join(f"{name} every {every} s" for name, every in told["schedule"].items())
     print(f"The schedule that takes over from Celery's beat: {recurring}")
     print("Beat's own file (celerybeat-schedule) is not read and not needed any longer.")
@@ -117,9 +127,8 @@ def _print(told: dict[str, Any]) -> None:
         print(f"{told['left']} messages are left; run this again.")
 
 
-def _taken_over(task: str, schedule: dict[str, int]) -> str:
-    last = task.rpartition(".")[2]
-    return f"taken over, every {schedule[last]} s" if last in schedule else "not ours; it runs no longer"
+def _taken_over(here: str, schedule: dict[str, int]) -> str:
+    return f"taken over, every {schedule[here]} s" if here in schedule else "not ours; it runs no longer"
 
 
 def _is_running(broker: Broker, theirs: Redis) -> bool:
@@ -144,22 +153,48 @@ def _is_running(broker: Broker, theirs: Redis) -> bool:
 
 @contextlib.contextmanager
 def _connected(arguments: argparse.Namespace) -> Iterator[Redis]:
-    parts = urlsplit(arguments.broker)
-    if parts.password:
+    url, password = _address(arguments.broker), _password(arguments.broker_password_file)
+    try:
+        client = Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, **password)
+        client.connection_pool.make_connection()  # connects to nothing, and knows which parameters there are
+    except (ValueError, TypeError, RedisError) as error:
+        raise _no_address() from error
+    with client:
+        yield client
+
+
+def _address(broker: str) -> str:
+    """Return Celery's address of its Redis as redis-py writes it; raises ConfigError."""
+    try:
+        parts = urlsplit(broker)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError as error:
+        raise _no_address() from error
+    if parts.password or "password" in query:
         raise ConfigError(
             "--broker: leave the password out of the address, where every user of this machine can read it;"
             " write it into a file and name that with --broker-password-file"
         )
     if parts.scheme not in ("redis", "rediss", "unix", "redis+socket"):
-        raise ConfigError(
-            f"--broker: {parts.scheme or arguments.broker}: must begin with redis://, rediss:// or unix://"
-        )
-    url = urlunsplit(parts._replace(scheme="unix")) if parts.scheme == "redis+socket" else arguments.broker
-    # Celery's own name for the number of the database behind a socket.
-    url = url.replace("virtual_host=", "db=")
-    password = _password(arguments.broker_password_file)
-    with Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, **password) as client:
-        yield client
+        raise ConfigError(f"--broker: {parts.scheme or broker}: must begin with redis://, rediss:// or unix://")
+    is_socket = parts.scheme in ("unix", "redis+socket")
+    database = "" if is_socket else parts.path.strip("/")
+    if database and not database.isdecimal():
+        raise ConfigError(f"--broker: {database} is no number of a database; it is like redis://localhost:6379/0")
+    # Celery's own names for the number of the database behind a socket, and for what is asked of a certificate.
+    if "virtual_host" in query:
+        query["db"] = query.pop("virtual_host")
+    if "ssl_cert_reqs" in query:
+        query["ssl_cert_reqs"] = query["ssl_cert_reqs"].lower().removeprefix("cert_")
+    return urlunsplit(parts._replace(scheme="unix" if is_socket else parts.scheme, query=urlencode(query)))
+
+
+def _no_address() -> ConfigError:
+    """Return what is wrong without a word of the address: where a port belongs there may be a password."""
+    return ConfigError(
+        "--broker: can't be used as an address; it is like redis://localhost:6379/0, and of what may stand after a ?"
+        " there are db, ssl_cert_reqs, ssl_ca_certs, ssl_certfile and ssl_keyfile"
+    )
 
 
 def _password(file: Path | None) -> dict[str, str]:
@@ -169,6 +204,8 @@ def _password(file: Path | None) -> dict[str, str]:
         return {"password": file.read_text(encoding="utf-8").strip()}
     except OSError as error:
         raise ConfigError(f"--broker-password-file: {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--broker-password-file: {file}: is no text in UTF-8") from error
 
 
 def _names(pairs: list[str]) -> dict[str, str]:

@@ -63,6 +63,8 @@ from mastowatch.ports.sign_in import Application, EndedSessions, SignInServer
 from mastowatch.ports.stream import PublicStream
 
 log = logging.getLogger(__name__)
+# The lock of whoever writes records anew out of what was read before: an import, and who erases an account.
+IMPORT_LOCK = "import"
 # While one of these keys exists, no job is taken: looked at in the same step that takes one.
 GATES = (redis_store.RedisSwitches.PANIC_KEY,)
 # While this key exists, reports are rehearsed.

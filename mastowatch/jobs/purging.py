@@ -161,4 +161,6 @@ def _sum(before: Purged, status: EndedStatus, looked: int, came: Mapping[str, in
 
 
 def _iso(at: float) -> str:
+    # Before 1970 nothing ended, and a year of three digits would come after 2026 in the alphabet.
+    at = max(at, 0.0)
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

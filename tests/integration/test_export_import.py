@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from redis import Redis
 
 from mastowatch.adapters.redis_audit import RedisAudit, body_of
 from mastowatch.adapters.redis_audit_merging import RedisAuditMerging
+from mastowatch.cli import export as cli_export
 from mastowatch.config import Settings
+from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.filing import SETTLE_S
 from mastowatch.jobs.portable.exporting import Wanted, export
@@ -300,7 +303,18 @@ def test_more_than_the_audit_keeps_is_left_out_the_oldest_first(redis):
     merging = RedisAuditMerging(redis, at_most=4)
     assert merging.merge(places, 5, tell=False, alive=lambda: None) == {"late": 3, "added": 2}
     assert [why for _, why in told(redis)] == [f"thing {number}" for number in (3, 4, 10, 11)]
-    assert merging.merge(places, 5, tell=False, alive=lambda: None) == {"late": 5}
+    assert merging.merge(places, 5, tell=False, alive=lambda: None) == {"late": 3, "same": 2}
+
+
+def test_what_is_in_both_takes_the_place_of_one(redis):
+    """After an older copy of Redis came back: what was written since is in the export, and most of that is here."""
+    stream(redis, *range(8), 12)
+    places = [(f"{1_000_000 + number}-0", entry(number)) for number in range(3, 12)]
+    merging = RedisAuditMerging(redis, at_most=10)
+    for tell in (True, False):
+        assert merging.merge(places, len(places), tell=tell, alive=lambda: None) == {"same": 5, "added": 4}
+    assert [why for _, why in told(redis)][-10:] == [f"thing {number}" for number in range(3, 13)]
+    assert merging.merge(places, len(places), tell=False, alive=lambda: None) == {"same": 9}
 
 
 # --- files with faults -----------------------------------------------------------------------------------
@@ -341,6 +355,11 @@ FAULTS = [
     (at("rule_file", text="id = "), "the rules can't be used: casino.toml"),
     (at("audit", place="99999999999999-0"), "place: is in the future"),
     (at("audit", rules={"*": float("nan")}), "line 13: rules."),
+    (at("audit", rules={"*": 1e12}), "line 13: rules."),
+    (at("audit", rules={"casino": 1e9}), "line 13: rules."),
+    (at("claim", marker=""), "line 2: marker: String should match"),
+    (at("rule_file", text="#" + "\u20ac" * 30_000), "text: Value error, must be 65536 bytes"),
+    (at("rule_list", text="\u20ac" * 200_000), "text: Value error, must be 524288 bytes"),
     (at("audit", at=NOW + 90_000), "at: is in the future"),
     (at("case", judged_at=NOW + 90_000), "judged_at: is in the future"),
     (at("claim", changed_at=253402300799.0), "changed_at: is in the future"),
@@ -369,6 +388,13 @@ def test_a_fault_is_named_with_its_line_and_field_before_anything_is_written(
         taken(other, elsewhere, path)
     assert expected in str(caught.value)
     assert (snapshot(other), list(elsewhere.iterdir())) == ({}, [])
+
+
+def test_a_header_without_its_format_is_of_the_first_one(redis, other, rules_dir, tmp_path):
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    spoilt(path, lambda found: found[0].pop("format"))
+    assert taken(other, rules_dir, path)["claim"] == {"added": 1}
 
 
 @pytest.mark.parametrize("cut", [1, 4, -1, -2])
@@ -449,6 +475,32 @@ def test_only_what_is_newer_than_since(redis, redis_server, tmp_path, mastowatch
     assert {json.loads(line)["kind"] for line in found} == {"header", "measure", "end"}
 
 
+@pytest.mark.parametrize("since", ["1960-01-01", "9999w", "999999999w", "9999-12-31T23:59:59-23:59"])
+def test_since_a_time_before_or_after_all_others(redis, redis_server, tmp_path, mastowatch, since):
+    seed(redis, tmp_path)
+    done = mastowatch(redis_server, "export", "--since", since)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {json.loads(line)["kind"] for line in done.stdout.splitlines()}
+    assert ("case" in found) == ("w" in since or since < "2000")
+    assert ("audit" in found) == ("w" in since or since < "2000")
+
+
+def test_what_is_no_ordinary_file_stays_what_it_is(redis, redis_server, tmp_path, mastowatch):
+    """As /dev/null, which every program of the machine wants to be what it is."""
+    seed(redis, tmp_path)
+    pipe, link = tmp_path / "pipe", tmp_path / "null"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link, tmp_path):
+        done = mastowatch(redis_server, "export", "-o", str(path))
+        assert (done.returncode, "is no ordinary file" in done.stderr) == (2, True)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
+    with pytest.raises(BadParameter, match="is no ordinary file"):
+        cli_export.ensure_replaceable(Path("/dev/stdout"))
+
+
 def test_what_can_not_be_read_or_written_is_told_in_a_line(redis, redis_server, tmp_path, mastowatch):
     wrong = mastowatch(redis_server, "import", str(tmp_path / "nothing"), "--yes")
     assert (wrong.returncode, "can't be read: No such file" in wrong.stderr) == (2, True)
@@ -459,8 +511,8 @@ def test_what_can_not_be_read_or_written_is_told_in_a_line(redis, redis_server, 
 DAMAGE: dict[str, Callable[[Redis], Any]] = {
     "a claim at no time": lambda redis: redis.hset("mastowatch:claim:7", "changed_at", "inf"),
     "a claim in no state": lambda redis: redis.hset("mastowatch:claim:7", "state", "odd"),
-    "a claim on nobody": lambda redis: redis.copy("mastowatch:claim:1", "mastowatch:claim:x"),
-    "a key that is no text": lambda redis: redis.copy("mastowatch:claim:1", b"mastowatch:claim:\xff"),
+    "a claim on nobody": lambda redis: redis.copy("mastowatch:claim:7", "mastowatch:claim:x"),
+    "a key that is no text": lambda redis: redis.copy("mastowatch:claim:7", b"mastowatch:claim:\xff"),
     "a field that is no text": lambda redis: redis.hset("mastowatch:claim:7", "reason", b"\xff"),
     "a report with rules that are none": lambda redis: redis.hset("mastowatch:report:55", "rules", "[[]]"),
     "a measure on nobody": lambda redis: redis.copy("mastowatch:action:7", "mastowatch:action:x"),
@@ -472,10 +524,14 @@ DAMAGE: dict[str, Callable[[Redis], Any]] = {
     "a dropped rule without a word": lambda redis: redis.hset("mastowatch:rules:dropped", "casino", "[]"),
     "switches of another kind": lambda redis: redis.set("mastowatch:rules:dropped", "x"),
     "a case with an endless score": lambda redis: redis.set(
-        "mastowatch:case:1", (redis.get("mastowatch:case:1") or b"").replace(b'"score":', b'"score":1e999,"was":', 1)
+        "mastowatch:case:7", redis.get("mastowatch:case:7").replace(b'"score":', b'"score":1e999,"was":', 1)
     ),
     "an entry of the audit that is none": lambda redis: redis.xadd("mastowatch:audit", {"entry": b"\xff"}),
 }
+
+
+# Of these the rest of the record is told, or nothing tells that there was one.
+UNTOLD = ("a key that is no text", "a sketch that is a list", "switches of another kind")
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -489,6 +545,7 @@ def test_what_is_damaged_does_not_keep_the_rest_from_being_exported(redis, other
     path = tmp_path / "export.jsonl"
     path.write_bytes(b"".join(lines))
     taken(other, rules_dir, path)
+    assert told or damage in UNTOLD
     assert len(set(whole[1:-1]) - set(lines)) <= 2
 
 
@@ -513,3 +570,54 @@ def test_a_rule_file_that_can_not_be_written_is_told_in_a_line_and_comes_the_nex
             taken(other, elsewhere, path)
     assert taken(other, elsewhere, path)["rule_file"] == {"added": 1}
     assert in_its_way.read_text() == RULE
+
+
+# What is damaged here, and the kind of record that is then left out.
+HERE: dict[str, tuple[str, Callable[[Redis], Any]]] = {
+    "a claim that is a list": ("claim", lambda redis: as_list(redis, "mastowatch:claim:7")),
+    "a claim without a generation": ("claim", lambda redis: redis.hset("mastowatch:claim:7", "generation", "x")),
+    "a measure without a time": ("measure", lambda redis: redis.hset("mastowatch:action:7", "changed_at", "")),
+    "a measure that is a list": ("measure", lambda redis: as_list(redis, "mastowatch:action:7")),
+    "a report that is a list": ("report", lambda redis: as_list(redis, "mastowatch:report:55")),
+    "a counter that is none": ("rule_record", lambda redis: redis.hset("mastowatch:rule:airdrop", "kept", "many")),
+    "a rule re-armed at no time": ("rule_record", lambda redis: redis.hset("mastowatch:rule:airdrop", "since", "x")),
+    "dropped rules that are a list": ("rule_dropped", lambda redis: as_list(redis, "mastowatch:rules:dropped")),
+    "re-armed at no time": ("rule_rearmed", lambda redis: redis.hset("mastowatch:rules:rearmed", "airdrop", "soon")),
+    "cases that are a list": ("case", lambda redis: as_list(redis, "mastowatch:cases")),
+}
+
+
+def as_list(redis: Redis, key: str) -> None:
+    redis.delete(key)
+    redis.rpush(key, 1)
+
+
+@pytest.mark.parametrize("damage", HERE)
+def test_what_is_damaged_here_does_not_keep_the_rest_from_being_imported(redis, other, rules_dir, tmp_path, damage):
+    """Also not what comes after it in the file; and whoever has lost something imports."""
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    kind, do = HERE[damage]
+    taken(other, rules_dir, path)
+    do(other)
+    other.delete("mastowatch:audit")
+    before = remembered(other)
+    done = taken(other, rules_dir, path, dry_run=True)
+    assert done[kind]["damaged"] == 1
+    assert remembered(other) == before
+    assert taken(other, rules_dir, path) == done
+    assert done["audit"] == {"added": 1}
+    assert {word for other_kind, counts in done.items() if other_kind not in (kind, "audit") for word in counts} == {
+        "same"
+    }
+
+
+def test_a_full_redis_is_told_and_not_taken_for_damage(redis, other, rules_dir, tmp_path):
+    seed(redis, tmp_path)
+    path = written(redis, rules_dir, tmp_path / "all.jsonl")
+    other.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="maxmemory"):
+            taken(other, rules_dir, path)
+    finally:
+        other.config_set("maxmemory", 0)

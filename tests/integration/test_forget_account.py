@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from mastowatch.adapters.redis_audit import RedisAudit
+from mastowatch.adapters.redis_audit_merging import RedisAuditMerging
 from mastowatch.adapters.redis_campaigns import RedisCampaigns
 from mastowatch.adapters.redis_erasure import Erasure
 from mastowatch.adapters.redis_posts import RedisRecentPosts
@@ -20,6 +21,7 @@ from mastowatch.adapters.redis_quotas import RedisHeld
 from mastowatch.adapters.redis_store import RedisCases, RedisJudged, RedisLocks
 from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs import erasing
+from mastowatch.jobs.context import IMPORT_LOCK
 from mastowatch.jobs.refusals import WrongState
 from mastowatch.ports.types import AuditEntry, Case, Sighting
 from tests.api_world import view_of
@@ -133,6 +135,28 @@ def test_one_that_is_being_judged_is_erased_when_that_has_ended(redis: Redis, mo
     assert Erasure(redis).count(WHO)
     threading.Timer(0.5, judging.release, (f"account:{WHO}", "a worker")).start()
     erasing.erase(view_of(redis), WHO)
+    assert Erasure(redis).count(WHO) == {}
+    assert redis.keys("mastowatch:lock:*") == []
+
+
+def test_while_an_audit_is_merged_nothing_is_erased_that_would_come_back(redis: Redis):
+    """What was read of the audit before would stand in it again, when the merged one takes its place."""
+    fill(redis, WHO)
+    tried: list[str] = []
+
+    def alive() -> None:
+        with pytest.raises(WrongState, match="an import is under way, so nothing was erased"):
+            erasing.erase(view_of(redis), WHO, patience_s=0.0)
+        tried.append(WHO)
+
+    locks = RedisLocks(redis)
+    locks.acquire(IMPORT_LOCK, "an import", 100)
+    places = [(f"{number + 1}-0", AuditEntry(NOW, "action", "did", str(number))) for number in range(600)]
+    RedisAuditMerging(redis).merge(places, len(places), tell=False, alive=alive)
+    locks.release(IMPORT_LOCK, "an import")
+    assert tried
+    assert Erasure(redis).count(WHO)["lines in the audit"] == 3
+    erasing.erase(view_of(redis), WHO, patience_s=0.0)
     assert Erasure(redis).count(WHO) == {}
     assert redis.keys("mastowatch:lock:*") == []
 

@@ -161,7 +161,8 @@ def test_killed_again_and_again_it_loses_none_and_does_none_twice(redis, redis_s
                 moving = subprocess.Popen(command("--broker", broker, "--celery-is-stopped"), env=env, cwd=where)
                 until = theirs.llen("celery") - chance.randrange(5, 40)
                 while theirs.llen("celery") > max(until, 0) and moving.poll() is None:
-                    while (job := redis.lpop("rq:queue:default")) is not None:
+                    # One at a time: it might keep up with the move, which then comes to its end.
+                    if (job := redis.lpop("rq:queue:default")) is not None:
                         done[job] += 1
                         redis.delete(b"rq:job:" + job)
                 moving.send_signal(signal.SIGKILL)
@@ -218,11 +219,18 @@ def test_tells_which_of_redbeats_entries_it_takes_over(redis, redis_server, brok
             "task": "app.tasks.jobs.poll_admin_accounts",
             "schedule": {"__type__": "interval", "every": 45},
         }
+        stats = entry | {"name": "stats", "task": "app.queue_stats"}
+        own = entry | {"name": "own\x1b[2J", "task": "my.poll"}
         other = {"name": "mail", "task": "elsewhere.mail", "schedule": {"__type__": "crontab"}}
-        for one in (entry, other):
+        for one in (entry, stats, own, other):
             theirs.hset(f"redbeat:{one['name']}", "definition", json.dumps(one))
             theirs.zadd("redbeat::schedule", {f"redbeat:{one['name']}": 1})
-    out = migrate("--broker", broker, "--dry-run", ours=redis_server, cwd=str(tmp_path)).stdout
+        theirs.lpush("celery", json.dumps({"properties": {}, "headers": {"task": "odd\x1b[2J"}}))
+    options = ("--map", "my.poll=poll_admin_accounts")
+    out = migrate("--broker", broker, "--dry-run", *options, ours=redis_server, cwd=str(tmp_path)).stdout
+    assert "\x1b" not in out
+    assert "Beat's entry stats (app.queue_stats, every 45 s): taken over, every " in out
+    assert "(my.poll, every 45 s): taken over, every 30 s" in out
     assert "Beat's entry poll (app.tasks.jobs.poll_admin_accounts, every 45 s): taken over, every 30 s" in out
     assert "Beat's entry mail (elsewhere.mail, at times of its own): not ours; it runs no longer" in out
 
@@ -232,6 +240,16 @@ def test_tells_which_of_redbeats_entries_it_takes_over(redis, redis_server, brok
     [
         (("--broker", "redis://:secret@h/0"), "--broker: leave the password out of the address"),
         (("--broker", "amqp://h"), "--broker: amqp: must begin with redis://"),
+        (("--broker", "redis://h/0?password=secret"), "--broker: leave the password out of the address"),
+        (("--broker", "redis://h:secret/0"), "--broker: can't be used as an address"),
+        (("--broker", "redis://[::1/0"), "--broker: can't be used as an address"),
+        (("--broker", "redis://h/0?db=x"), "--broker: can't be used as an address"),
+        (("--broker", "redis://h/0?heartbeat=5"), "--broker: can't be used as an address"),
+        (("--broker", "redis://h/zero"), "--broker: zero is no number of a database"),
+        (
+            ("--broker", "redis://h/0", "--broker-password-file", "/bin/sh"),
+            "--broker-password-file: /bin/sh: is no text",
+        ),
         (("--broker", "redis://h/0", "--map", "a.b=nothing"), "--map a.b=nothing: give it as CELERY.NAME=TASK"),
     ],
 )
@@ -242,7 +260,10 @@ def test_what_is_wrong_is_said_in_one_line(redis_server, tmp_path, options, comp
     assert "secret" not in done.stderr
 
 
-def test_a_redis_that_is_away_loses_nothing(redis_server, tmp_path):
-    done = migrate("--broker", "redis://127.0.0.1:1/0", ours=redis_server, cwd=str(tmp_path))
+@pytest.mark.parametrize("broker", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0?ssl_cert_reqs=CERT_NONE"])
+def test_a_redis_that_is_away_loses_nothing(redis_server, tmp_path, broker):
+    """Celery writes CERT_NONE where redis-py writes none, and wants it in the address."""
+    done = migrate("--broker", broker, ours=redis_server, cwd=str(tmp_path))
     assert done.returncode == 1
     assert "nothing is lost" in done.stderr
+    assert "refused" in done.stderr

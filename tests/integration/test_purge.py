@@ -198,3 +198,14 @@ def test_jobs_queued_again_while_it_goes_on_are_all_there(
     assert queued
     assert done.total + len(queued) == len(ids)
     assert {one.decode() for one in redis.lrange("rq:queue:default", 0, -1)} == set(queued) == jobs(redis)
+
+
+@pytest.mark.parametrize("age", ["9999999h", "730000d", "999999999w"])
+def test_nothing_is_as_old_as_a_time_before_all_calendars(redis: Redis, redis_server: str, age: str):
+    """The year 885 is written with three digits by some, and then comes after 2026 in the alphabet."""
+    seed(redis)
+    before = jobs(redis)
+    done = command(redis_server, "--older-than", age, "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "none was deleted" in done.stdout
+    assert jobs(redis) == before

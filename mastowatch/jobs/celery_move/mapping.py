@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mastowatch.jobs.celery_move.messages import Task
@@ -50,23 +50,38 @@ class Foreign:
 
 def translate(task: Task, names: Mapping[str, str]) -> Work | Recurs | Foreign:
     """Return what ``task`` is here; ``names`` are an admin's own translations, whole names of Celery's to ours."""
-    ours = names.get(task.name) or _ours(task.name)
-    if ours not in TASKS:
-        return Foreign(f"there is no task {ours!r} here")
-    spec = TASKS[ours]
+    here = ours(task.name, names)
+    if here not in TASKS:
+        return Foreign(f"there is no task {here!r} here")
+    spec = TASKS[here]
     if not spec.arguments:
-        return Recurs(ours)
+        return Recurs(here)
     if len(spec.arguments) != 1 or spec.arguments[0] not in _INSIDE:
-        return Foreign(f"{ours} can't be made of a message")
+        return Foreign(f"{here} can't be made of a message")
     argument = spec.arguments[0]
-    told = task.kwargs.get(argument, next(iter([*task.args, *task.kwargs.values()]), None))
-    found = _id_in(told, _INSIDE[argument])
-    return Work(ours, {argument: found}) if found else Foreign(f"no {argument} is in its arguments")
+    told = (_id_in(one, _INSIDE[argument]) for one in _arguments(task, argument))
+    found = next((one for one in told if one), None)
+    return Work(here, {argument: found}) if found else Foreign(f"no {argument} is in its arguments")
 
 
-def _ours(name: str) -> str:
+def ours(name: str, names: Mapping[str, str]) -> str:
+    """Return what a task of Celery's would be called here; ``names`` as above."""
+    if name in names:
+        return names[name]
     last = name.rpartition(".")[2]
     return RENAMED.get(last, last)
+
+
+def _arguments(task: Task, name: str) -> Iterator[object]:
+    """Yield what may be the argument, or hold it, the likeliest first.
+
+    A number among several arguments with names may be that of tries, or of seconds, and is nobody's id.
+    """
+    if name in task.kwargs or task.args:
+        yield task.kwargs.get(name, next(iter(task.args), None))
+        return
+    yield task.kwargs
+    yield from (one for one in task.kwargs.values() if isinstance(one, dict) or len(task.kwargs) == 1)
 
 
 def _id_in(value: object, path: tuple[str, ...], depth: int = 0) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import json
 import lzma
+import math
 import zlib
 from base64 import b64decode
 from collections.abc import Mapping
@@ -67,6 +68,15 @@ def unpack_delivered(raw: bytes) -> bytes:
     return json.dumps(message).encode()
 
 
+def route_of(raw: bytes) -> tuple[str, str]:
+    """Return the exchange and the routing key of an entry of the hash ``unacked``; two times "" for what is none."""
+    try:
+        _, exchange, key = json.loads(raw)
+    except (ValueError, TypeError, RecursionError):
+        return "", ""
+    return _text(exchange), _text(key)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     message: Mapping[str, Any]
@@ -75,20 +85,22 @@ class _Reader:
 
     def read(self) -> Task | Unread:
         kind = self.message.get("content-type")
-        if kind not in _JSON:
+        if not isinstance(kind, str) or kind not in _JSON:
             shown = "a pickle, which is never read" if "python" in str(kind) else f"{kind}, not JSON"
             return self._unread(f"its body is {shown}")
         try:
             body = json.loads(self._body())
             # Protocol 2 names the task in a header, protocol 1 in the body.
             return self._second(body) if "task" in self.headers else self._first(body)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError, EOFError) as error:
+        except (
+            ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, OSError, EOFError,
+        ) as error:  # fmt: skip
             return self._unread(f"its body can't be read: {type(error).__name__}")
         except (zlib.error, lzma.LZMAError) as error:
             return self._unread(f"its body can't be unpacked: {error}")
 
     def _unread(self, why: str) -> Unread:
-        return Unread(why, _text(self.headers.get("task")), _text(self.headers.get("id")))
+        return Unread(why, *(_printable(_text(self.headers.get(one))) for one in ("task", "id")))
 
     def _body(self) -> bytes:
         body = self.message["body"]
@@ -107,6 +119,9 @@ class _Reader:
         if not isinstance(name, str) or not isinstance(args, list) or not isinstance(kwargs, dict):
             raise TypeError
         identity = _text(told.get("id") or self.properties.get("correlation_id"))
+        # Half a character, which JSON can hold, is none that can be printed, or be a part of a key.
+        if not _is_whole(name) or not _is_whole(identity):
+            raise ValueError
         return Task(identity, name, tuple(args), kwargs, moment(told.get("eta")), moment(told.get("expires")))
 
 
@@ -115,9 +130,11 @@ def moment(told: object) -> float | None:
     if told is None or told == "":
         return None
     if isinstance(told, (int, float)):
-        return float(told)
-    at = datetime.fromisoformat(str(told))
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        if not math.isfinite(at := float(told)):
+            raise ValueError("endless")
+        return at
+    when = datetime.fromisoformat(str(told))
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _unpack(raw: bytes, packing: str) -> bytes:
@@ -136,6 +153,14 @@ def _bounded(body: bytes) -> bytes:
     if len(body) > BODY_MAX:
         raise ValueError("too large")
     return body
+
+
+def _is_whole(told: str) -> bool:
+    return told == _printable(told)
+
+
+def _printable(told: str) -> str:
+    return told.encode(errors="replace").decode()
 
 
 def _text(told: object) -> str:

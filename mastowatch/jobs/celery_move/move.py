@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Aside:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-        self._known = {line["message_sha256"] for line in _lines(path)}
+        self._known = set(_digests(path))
 
     def put(self, found: Found, name: str, why: str) -> None:
         """Write the message down, for good, before it is removed; raises OSError."""
@@ -136,14 +136,17 @@ class Move:
         return "unknown"
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
-    """Return what the file holds from an earlier run; a last line that was cut off by a crash is written anew."""
+def _digests(path: Path) -> Iterator[str]:
+    """Yield which messages stand in the file from an earlier run; what else stands there is passed over.
+
+    A last line that was cut off by a crash is written anew.
+    """
     if not path.exists():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+        return
+    for line in path.read_bytes().splitlines():
         try:
-            found.append(json.loads(line))
-        except ValueError:
+            digest = json.loads(line)["message_sha256"]
+        except (ValueError, TypeError, KeyError, RecursionError):
             continue
-    return found
+        if isinstance(digest, str):
+            yield digest

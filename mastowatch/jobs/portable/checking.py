@@ -98,7 +98,7 @@ def _document(name: str, number: int, raw: bytes) -> dict[str, Any]:
 def _header(name: str, found: Mapping[str, Any]) -> Header:
     if found.get("kind") != "header":
         raise _fault(name, 1, "is no header: this is no file of `mastowatch export`")
-    made_as = found.get("format")
+    made_as = found.get("format", FORMAT)
     if not isinstance(made_as, int) or made_as > FORMAT:
         told = f"format: {str(made_as)[:20]} is newer than this version reads ({FORMAT}); install a newer MastoWatch"
         raise _fault(name, 1, told)

@@ -86,8 +86,7 @@ def _can_be_taken(kind: type[Line], record: Mapping[str, Any]) -> bool:
 def _records(redis: Redis, settings: Settings, kind: str, since: float) -> Iterator[Mapping[str, Any] | None]:
     if kind == "audit":
         for place, entry in contexts.audit_merging(redis).entries(since):
-            told = asdict(entry)
-            yield {"place": place, **told}
+            yield {"place": place, **asdict(entry)} if entry is not None else None
     elif kind in ("rule_file", "rule_list"):
         for name, text in contexts.rule_sources(settings.rules_dir):
             if name.startswith(_LISTS) == (kind == "rule_list"):

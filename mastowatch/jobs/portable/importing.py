@@ -20,11 +20,11 @@ from mastowatch.domain.ruleset import RuleSet
 from mastowatch.errors import RuleError, RuleErrors
 from mastowatch.jobs import context as contexts
 from mastowatch.jobs.portable.checking import Checked, check, records
-from mastowatch.jobs.portable.records import OF_ANY_SERVER, AuditLine, Line, RuleFileLine, RuleListLine, document
+from mastowatch.jobs.portable.records import OF_ANY_SERVER, AuditLine, RuleFileLine, RuleListLine, document
 from mastowatch.jobs.refusals import BadParameter, WrongState
 from mastowatch.ports.types import AuditEntry
 
-_LOCK, _LOCK_S = "import", 120.0
+_LOCK_S = 120.0
 _RENEW_EVERY = 1000  # records
 # Rule files and lists are held in memory to be tried together.
 RULES_BYTES_MAX = 64 * 1024 * 1024
@@ -57,15 +57,18 @@ def import_(redis: Redis, settings: Settings, given: Given, now: float) -> tuple
 
     def alive() -> None:
         if not given.dry_run:
-            locks.acquire(_LOCK, owner, _LOCK_S)
+            locks.acquire(contexts.IMPORT_LOCK, owner, _LOCK_S)
 
-    if not given.dry_run and not locks.acquire(_LOCK, owner, _LOCK_S):
-        raise WrongState("another import is under way; wait until it has ended, or two minutes if it was killed")
+    if not given.dry_run and not locks.acquire(contexts.IMPORT_LOCK, owner, _LOCK_S):
+        raise WrongState(
+            "another import is under way, or an account is being erased; wait until it has ended, or two minutes"
+            " if it was killed"
+        )
     try:
         done = _merge(redis, given, checked, now, alive) if is_ours else _foreign(checked)
     finally:
         if not given.dry_run:
-            locks.release(_LOCK, owner)
+            locks.release(contexts.IMPORT_LOCK, owner)
     for name, plan in plans.items():
         kind = "rule_list" if name.startswith("lists/") else "rule_file"
         if plan in ("added", "updated") and not given.dry_run:
@@ -117,15 +120,21 @@ def _merge(redis: Redis, given: Given, checked: Checked, now: float, alive: Call
     entries = checked.counts.get("audit", 0)
     if entries:
         audit = contexts.audit_merging(redis)
-        done["audit"] = audit.merge(_audit(records(given.file, given.name)), entries, tell=given.dry_run, alive=alive)
+        done["audit"] = audit.merge(_Audit(given), entries, tell=given.dry_run, alive=alive)
     return done
 
 
-def _audit(lines: Iterator[Line]) -> Iterator[tuple[str, AuditEntry]]:
-    for one in lines:
-        if isinstance(one, AuditLine):
-            fields = document(one)
-            yield fields.pop("place"), AuditEntry(**fields)
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    """The entries of the audit in a file, each after its place; read anew each time they are gone through."""
+
+    given: Given
+
+    def __iter__(self) -> Iterator[tuple[str, AuditEntry]]:
+        for one in records(self.given.file, self.given.name):
+            if isinstance(one, AuditLine):
+                fields = document(one)
+                yield fields.pop("place"), AuditEntry(**fields)
 
 
 # --- rule files ---

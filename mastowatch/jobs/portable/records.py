@@ -6,7 +6,7 @@ docs/reference/export-format.md says the same for people; a test compares. All t
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -35,6 +35,17 @@ def _sketch(given: str) -> str:
     return given
 
 
+def _of_bytes(most: int) -> Callable[[str], str]:
+    """Pass a text that has ``most`` bytes in a file, as whoever reads the file counts them."""
+
+    def check(given: str) -> str:
+        if len(given.encode()) > most:
+            raise ValueError(f"must be {most} bytes at most")
+        return given
+
+    return check
+
+
 def _file_name(given: str) -> str:
     """Pass what a directory can hold, and a person see."""
     if len(given.encode()) > _NAME_MAX or not given.isprintable():
@@ -53,10 +64,13 @@ Short = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=20_000)]
 Sketch = Annotated[str, Field(max_length=_SKETCH_MAX), AfterValidator(_sketch)]
 FileName = Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}$"), AfterValidator(_file_name)]
-Marker = Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")]
+Marker = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+NoMarker = Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")]
 Ids = Annotated[list[Id], Field(max_length=1000)]
 Rules = Annotated[list[RuleId], Field(max_length=1000)]
-Weights = Annotated[dict[RuleId, Annotated[float, Field(ge=-1e9, le=1e9)]], Field(max_length=10_000)]
+# As the audit reads them: one that is larger would be there, and never be seen.
+Weight = Annotated[float, Field(gt=-1e9, lt=1e9)]
+Weights = Annotated[dict[RuleId, Weight], Field(max_length=10_000)]
 Words = Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{1,20}$")]], Field(max_length=10)]
 
 
@@ -159,7 +173,7 @@ class CaseLine(Line):
     judged_at: Time
     reasons: Annotated[list[ReasonLine], Field(max_length=10_000)] = []
     report_id: NoId = ""
-    marker: Marker = ""
+    marker: NoMarker = ""
     status_ids: Ids = []
     generation: Count = 0
     reported: Rules = []
@@ -173,7 +187,7 @@ class RuleFileLine(Line):
     part: ClassVar[Part] = "rules"
     kind: Literal["rule_file"] = "rule_file"
     name: Annotated[str, Field(pattern=r"^[^./#\x00-\x1f][^/\x00-\x1f]{0,199}\.toml$"), AfterValidator(_file_name)]
-    text: Annotated[str, Field(max_length=64 * 1024)]
+    text: Annotated[str, AfterValidator(_of_bytes(64 * 1024))]
 
 
 class RuleListLine(Line):
@@ -182,7 +196,7 @@ class RuleListLine(Line):
     part: ClassVar[Part] = "rules"
     kind: Literal["rule_list"] = "rule_list"
     name: FileName
-    text: Annotated[str, Field(max_length=512 * 1024)]
+    text: Annotated[str, AfterValidator(_of_bytes(512 * 1024))]
 
 
 class RuleRecordLine(Line):
@@ -238,7 +252,7 @@ class AuditLine(Line):
     level: Short = ""
     score: Number = 0.0
     shadow_score: Number = 0.0
-    rules: Weights | dict[Literal["*"], Number] = {}
+    rules: Weights | dict[Literal["*"], Weight] = {}
     shadow_rules: Weights = {}
     report_id: NoId = ""
     by: Short = ""

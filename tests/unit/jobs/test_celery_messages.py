@@ -80,6 +80,20 @@ def test_what_is_no_delivered_message_stays_as_it_is():
             {"payload": {"object": {"id": "9"}}},
             Work("process_new_status", {"status_id": "9"}),
         ),
+        (
+            "a.analyze_and_maybe_report",
+            (),
+            {"retries": 3, "account": {"id": "7"}},
+            Work("analyze_and_maybe_report", {"account_id": "7"}),
+        ),
+        (
+            "a.process_new_report",
+            (),
+            {"attempt": 1, "payload": {"object": {"id": "9"}}},
+            Work("annotate_report", {"report_id": "9"}),
+        ),
+        ("a.process_new_report", (), {"number": "9"}, Work("annotate_report", {"report_id": "9"})),
+        ("a.process_new_report", (), {"attempt": 1, "delay": 2}, Foreign("no report_id is in its arguments")),
         ("a.poll_admin_accounts", ("x",), {}, Recurs("poll_admin_accounts")),
         ("a.queue_stats", (), {}, Recurs("record_queue_stats")),
         ("os.system", ("ls",), {}, Foreign("there is no task 'system' here")),
@@ -90,3 +104,22 @@ def test_what_is_no_delivered_message_stays_as_it_is():
 )
 def test_what_a_task_is_here(name, args, kwargs, here):
     assert translate(Task("1", name, args, kwargs), {}) == here
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers"),
+    [
+        ({"content-type": ["application/json"]}, {}),
+        ({"content-type": {}}, {}),
+        ({}, {"eta": 10**400}),
+        ({}, {"expires": float("inf")}),
+        ({}, {"eta": float("nan")}),
+        ({}, {"id": "\ud800"}),
+        ({}, {"task": "x.\ud800"}),
+    ],
+)
+def test_an_odd_message_stops_nobody(changes, headers):
+    odd = json.loads(message([["1"], {}, {}], headers={"task": "x", "id": "1"} | headers)) | changes
+    found = read(json.dumps(odd).encode())
+    assert isinstance(found, Unread)
+    assert (found.name + found.id).encode()
