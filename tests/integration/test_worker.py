@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq.job import Retry
 
 from mastowatch.reliable import scripts
@@ -355,6 +357,31 @@ def test_a_worker_is_registered_in_one_step_and_for_one_life(redis: Redis):
         assert registered(redis, worker)
         assert redis.hmget(worker.key, "state", "dry_run", "pid") == [b"idle", b"true", str(os.getpid()).encode()]
         assert 0 < redis.ttl(worker.key) <= LIFE_S
+
+
+def test_a_worker_whose_registration_was_not_answered_is_not_in_its_own_way(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    def unanswered(pipeline: Pipeline, *args: Any, **options: Any) -> None:
+        execute(pipeline, *args, **options)
+        raise RedisTimeoutError
+
+    execute = Pipeline.execute
+    monkeypatch.setattr(Keeper, "may_fork", lambda _: False)
+    with made(redis) as worker:
+        with monkeypatch.context() as once:
+            once.setattr(Pipeline, "execute", unanswered)
+            with pytest.raises(RedisTimeoutError):
+                worker.step(0)
+        worker.step(0)
+        assert registered(redis, worker)
+
+
+def test_two_workers_of_one_name_are_refused(redis: Redis):
+    with made(redis, name="one") as first, made(redis, name="one") as second:
+        first.register_birth()
+        with pytest.raises(ValueError, match="'one'"):
+            second.register_birth()
 
 
 def test_a_turn_after_one_without_redis_asks_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
