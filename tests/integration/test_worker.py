@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry as PatientRetry
 from rq.job import Retry
 
-from mastowatch.reliable import scripts
+from mastowatch.reliable import keeper, scripts
 from mastowatch.reliable.doorbell import Doorbell
 from mastowatch.reliable.horse import Horse
 from mastowatch.reliable.keeper import Keeper, _resident_mib
@@ -23,7 +25,8 @@ from mastowatch.reliable.line import Line
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import LIFE_S, ReliableWorker
-from tests.engine import attempts, child_of, end_all, fail, gone, leftovers, made, note, notes, pid, start, wait
+from mastowatch.same_redis import same_redis
+from tests.engine import attempts, child_of, end_all, fail, gone, hold, leftovers, made, note, notes, pid, start, wait
 from tests.redis_server import running_redis
 
 pytestmark = pytest.mark.redis
@@ -315,6 +318,29 @@ def test_a_redis_that_comes_back_between_two_looks_ends_no_horse(redis: Redis, q
     start(redis_server, ["default"], UnluckyWorker, burst=True).join(20)
     assert job.get_status(refresh=True) == "finished"
     assert redis.lrange("horses", 0, -1) == [str(job.return_value()).encode()]
+
+
+class PatientWorker(ReliableWorker):
+    """Has a client that tries three times, as MastoWatch's own, though it waits for a second each."""
+
+    def __init__(self, queues: list[str], *, connection: Redis, **options: Any) -> None:
+        patient = same_redis(connection, socket_timeout=1, retry=PatientRetry(NoBackoff(), 2))
+        super().__init__(queues, connection=patient, **options)
+
+
+def test_an_ending_outlives_a_redis_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Longer than a horse may show no life: each of its questions is shorter, and it shows life in between."""
+    monkeypatch.setattr(keeper, "STUCK_S", 2.5)
+    with running_redis(tmp_path) as server, Redis.from_url(server.url) as redis:
+        job = JsonQueue("default", connection=redis).enqueue(hold, str(tmp_path))
+        start(server.url, ["default"], PatientWorker)
+        wait((tmp_path / "begun").exists)
+        with server.standing_still():
+            (tmp_path / "go").touch()
+            time.sleep(10)
+        wait(lambda: job.get_status(refresh=True) == "finished")
+        end_all()
+        assert attempts(redis, job.id) == [("SUCCESSFUL", "")]
 
 
 def test_what_was_canceled_or_is_gone_is_not_run(redis: Redis, queue: JsonQueue, redis_server: str):
