@@ -8,7 +8,7 @@ counters. What can't be counted is full. See docs/explanation/request-budget.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -153,8 +153,11 @@ class Budget:
             self._unanswered = 0
 
     def unanswered(self) -> None:
-        """Note that a request got no answer; it is counted with the next answer, as there is nothing to write now."""
+        """Count that a request got no answer, at once: while the server is away no answer comes to count it with."""
         self._unanswered += 1
+        with suppress(RedisError):  # then with the next one
+            self._redis.hincrby(DURATIONS, "answer:none", self._unanswered)
+            self._unanswered = 0
 
     def _count(self, pipe: Pipeline, status: int, took_s: float | None) -> None:
         pipe.hincrby(DURATIONS, f"answer:{_kind(status)}", 1)

@@ -35,7 +35,12 @@ def _gauge(name: str, about: str, *labels: str) -> Family:
 _RQ = (
     _gauge("rq_workers", "1 for each registered worker.", "name", "state", "queues"),
     _counter("rq_workers_success_total", "Jobs that a worker has finished since its start.", "name", "queues"),
-    _counter("rq_workers_failed_total", "Jobs that failed in a worker since its start.", "name", "queues"),
+    _counter(
+        "rq_workers_failed_total",
+        "Runs that failed in a worker since its start, or were put off, as RQ counts them.",
+        "name",
+        "queues",
+    ),
     _counter("rq_workers_working_time_total", "Seconds that a worker has worked since its start.", "name", "queues"),
     _gauge("rq_jobs", "Jobs on a queue by status; ended ones as long as their records are kept.", "queue", "status"),
     _gauge("rq_queue_latency_seconds", "How long the first job of a queue has waited; 0 when none waits.", "queue"),

@@ -1,4 +1,4 @@
-"""Reads how the queues stand, in one round trip and without writing.
+"""Reads how the queues stand, in two round trips and without writing.
 
 RQ's own ``registry.count`` runs clean-ups with failure callbacks while it reads; a page that people keep open
 must not do that.
@@ -24,6 +24,7 @@ class QueueFacts:
     """How a queue stands. ``oldest_s``: age of its first waiting job in seconds, 0 when none waits.
 
     ``finished`` and ``failed`` count the records still kept, ``finished_total`` and ``failed_total`` all ever.
+    ``workers`` are those that live; one that died is none within its registration's life (9 s).
     ``paused`` says who paused it and when; None while its jobs are taken.
     """
 
@@ -50,14 +51,21 @@ def queue_facts(redis: Redis, names: Sequence[str], now: float) -> list[QueueFac
             pipe.lindex(f"rq:queue:{name}", 0)
             for kind in _REGISTRIES:
                 pipe.zcard(f"rq:{kind}:{name}")
-            pipe.scard(f"rq:workers:{name}")
+            pipe.smembers(f"rq:workers:{name}")
             pipe.hmget(TOTALS, [f"{name}:finished", f"{name}:failed"])
             pipe.hget(PAUSED_QUEUES, name)
         rows = pipe.execute()
     width = len(_REGISTRIES) + 5
     chunks = [rows[start : start + width] for start in range(0, len(rows), width)]
-    ages = _ages(redis, [chunk[1] for chunk in chunks], now)
-    return [_facts(name, chunk, age) for name, chunk, age in zip(names, chunks, ages, strict=True)]
+    with redis.pipeline(transaction=False) as pipe:
+        for chunk in chunks:
+            pipe.hget(f"rq:job:{_text(chunk[1] or '')}", "enqueued_at")
+            # The name of one that died stays until another worker of the queue tidies up, and so for ever where it was
+            # the last one; its registration does not.
+            pipe.exists("rq:worker:", *chunk[2 + len(_REGISTRIES)])
+        found = pipe.execute()
+    known = zip(names, chunks, found[::2], found[1::2], strict=True)
+    return [_facts(name, chunk, _age(since, now), living) for name, chunk, since, living in known]
 
 
 def queue_depths(redis: Redis, names: Sequence[str]) -> dict[str, int]:
@@ -73,13 +81,6 @@ def known_queues(redis: Redis) -> list[str]:
     return sorted(_text(raw).removeprefix("rq:queue:") for raw in redis.smembers("rq:queues"))
 
 
-def _ages(redis: Redis, first_ids: Sequence[Any], now: float) -> list[float]:
-    with redis.pipeline(transaction=False) as pipe:
-        for raw in first_ids:
-            pipe.hget(f"rq:job:{_text(raw or '')}", "enqueued_at")
-        return [_age(raw, now) for raw in pipe.execute()]
-
-
 def _age(raw: bytes | None, now: float) -> float:
     if not raw:
         return 0.0
@@ -90,10 +91,10 @@ def _age(raw: bytes | None, now: float) -> float:
     return max(0.0, now - (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 
-def _facts(name: str, chunk: Sequence[Any], age: float) -> QueueFacts:
+def _facts(name: str, chunk: Sequence[Any], age: float, workers: int) -> QueueFacts:
     depth, _, *counts = chunk
     *sizes, totals, paused = counts
-    started, finished, failed, scheduled, deferred, canceled, workers = sizes
+    started, finished, failed, scheduled, deferred, canceled, _ = sizes
     finished_total, failed_total = (_total(raw) for raw in totals)
     return QueueFacts(
         name=name,

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry as RedisRetry
 from rq.callbacks import execute_failure_callback, execute_success_callback
 from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus, Retry
@@ -40,6 +42,7 @@ from mastowatch.reliable.recovery import is_passing
 from mastowatch.reliable.slate import Doing, Entry, Slate, Wish
 from mastowatch.reliable.tidying import Tidying
 from mastowatch.reliable.traces import Traces
+from mastowatch.same_redis import same_redis
 
 if TYPE_CHECKING:
     from mastowatch.reliable.worker import ReliableWorker
@@ -65,10 +68,13 @@ class Horse:
 
     def __init__(self, worker: ReliableWorker, slate: Slate, *, burst: bool = False) -> None:
         self.worker, self._slate, self._burst = worker, slate, burst
-        self._line = Line(worker.connection)
+        # Tries once: redis-py would connect three times before it says that Redis stands still, and a horse that shows
+        # no life for so long is killed, with the end of a job that nobody else knows of.
+        self._redis = same_redis(worker.connection, retry=RedisRetry(NoBackoff(), 0))
+        self._line = Line(self._redis)
         queues = worker.queue_keys()
         self._keys = [scripts.taken_key(worker.name), worker.key, *worker.gates, *queues]
-        self._bell = Doorbell(worker.connection, [*worker.gates, scripts.PAUSED_QUEUES, *queues])
+        self._bell = Doorbell(self._redis, [*worker.gates, scripts.PAUSED_QUEUES, *queues])
         self._tidying = Tidying(worker)
         self._marker = Marker()
         self._pid, self._parent = os.getpid(), worker.pid or 0
@@ -178,8 +184,9 @@ class Horse:
 
         Twice in a row: it may have come back just now, after our question and before the other.
         """
+        self._still_alive()
         try:
-            self._up = self._up + 1 if self.worker.connection.ping() else 0
+            self._up = self._up + 1 if self._redis.ping() else 0
         except RedisError:
             self._up = 0
         return self._up > 1
@@ -366,7 +373,8 @@ class Horse:
         self._worn = True
         self._line.hang_up()
         self._bell.take_down()
-        self.worker.connection.connection_pool.reset()
+        for redis in (self._redis, self.worker.connection):
+            redis.connection_pool.reset()
 
     def _leave_if_a_copy(self) -> None:
         """End a process that a job forked and that came back out of the job's function: it is no horse."""

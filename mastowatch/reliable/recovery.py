@@ -87,7 +87,11 @@ def settle(
 
 def is_passing(error: ResponseError) -> bool:
     """Tell whether Redis may take the same again later: it is full, read-only, busy, or does not let us."""
-    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_WORDS)
+    # In a pipeline redis-py puts before the answer which command it was; Redis 6 has the word of a command that a
+    # script was refused in the middle of it, behind a "-".
+    answer = str(error).rpartition("of pipeline caused error: ")[2]
+    within = any(f"-{word} " in answer for word in _PASSING_WORDS)
+    return isinstance(error, _PASSING) or answer.startswith(_PASSING_WORDS) or within
 
 
 def forget_taker(redis: Redis, name: str) -> None:

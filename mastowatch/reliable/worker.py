@@ -428,9 +428,12 @@ class ReliableWorker(Worker):
         """Register for LIFE_S, in one step.
 
         RQ's own registration lives a minute longer until the first sign of life after it: a worker that is killed in
-        between would stand among the living all that time. Raises ValueError if one of this name lives.
+        between would stand among the living all that time. Raises ValueError if another one of this name lives; one
+        that was born when we were is ourselves, and the answer got lost.
         """
-        if self.connection.exists(self.key) and not self.connection.hexists(self.key, "death"):
+        birth, death = self.connection.hmget(self.key, ["birth", "death"])
+        ours = self.birth_date is not None and birth == utcformat(self.birth_date).encode()
+        if not ours and death is None and self.connection.exists(self.key):
             raise ValueError(f"There exists an active worker named {self.name!r} already")
         with self.connection.pipeline() as pipeline:
             pipeline.delete(self.key)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 from redis.connection import Connection
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mastowatch.adapters.budget import DURATIONS, Budget
 from mastowatch.errors import BudgetExhausted, StoreUnavailable
@@ -252,9 +253,6 @@ def test_how_long_an_answer_took_is_counted_by_its_purpose_with_no_way_more(budg
     budget.take("judge", paged=True)
     budget.learn(headers(40, iso(SHORT)), paged=True, status=429, took_s=99.0)
     assert len(sent) == 2
-    budget.unanswered()
-    budget.unanswered()
-    assert len(sent) == 2
     budget.learn({}, paged=False, status=503)
     budget.learn({}, paged=False, status=302)
     assert {name.decode(): float(value) for name, value in redis.hgetall(DURATIONS).items()} == {
@@ -266,8 +264,27 @@ def test_how_long_an_answer_took_is_counted_by_its_purpose_with_no_way_more(budg
         "answer:429": 1,
         "answer:5xx": 1,
         "answer:3xx": 1,
-        "answer:none": 2,
     }
+
+
+def test_requests_without_an_answer_are_counted_while_none_comes(budget, redis):
+    """The server may be away for hours, and the process that asked be gone by then; somebody is to be told now."""
+    budget.unanswered()
+    budget.unanswered()
+    assert redis.hgetall(DURATIONS) == {b"answer:none": b"2"}
+
+
+def test_a_request_without_an_answer_that_could_not_be_counted_is_counted_later(budget, redis, monkeypatch):
+    with monkeypatch.context() as away:
+        away.setattr(Redis, "hincrby", _refused)
+        budget.unanswered()
+    assert not redis.exists(DURATIONS)
+    budget.learn({}, paged=False, status=200)
+    assert redis.hgetall(DURATIONS) == {b"answer:2xx": b"1", b"answer:none": b"1"}
+
+
+def _refused(*args, **options):
+    raise RedisConnectionError
 
 
 def _noting(sent, send):

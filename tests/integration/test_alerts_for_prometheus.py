@@ -75,6 +75,12 @@ def test_the_board_has_places_for_all_panels_and_asks_where_one_can_choose():
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
 
 
+def test_the_board_shows_one_api_at_a_time():
+    """Each gives the figures of all: two of them together would show twice as many workers and failures."""
+    (instance,) = (one for one in json.loads(BOARD.read_text())["templating"]["list"] if one["name"] == "instance")
+    assert (instance["multi"], instance["includeAll"]) == (False, False)
+
+
 def test_prometheus_own_parser_takes_each_question_of_the_board(promtool, tmp_path):
     questions = [target["expr"] for panel in json.loads(BOARD.read_text())["panels"] for target in panel["targets"]]
     rules = [

@@ -106,6 +106,16 @@ def live(redis: Redis) -> None:
     RedisStreamNotes(redis).note(StreamNote(now, connected=True, covering=True, lag_s=1.5, post_at=now))
 
 
+def test_a_queue_whose_last_worker_was_killed_has_none(redis, client):
+    """Nobody is left to take its name out of RQ's lists."""
+    with made(redis) as worker:
+        worker.register_birth()
+        assert figures(client)["mastowatch_queue_workers", "default"] == 1
+        redis.delete(worker.key)  # as when its registration has run out
+        assert redis.smembers("rq:workers:default")
+        assert figures(client)["mastowatch_queue_workers", "default"] == 0
+
+
 def test_each_figure_is_that_of_redis(redis, client):
     live(redis)
     with ensure_layout(redis, "worker"):

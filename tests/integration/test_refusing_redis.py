@@ -12,13 +12,18 @@ from pathlib import Path
 import pytest
 import requests
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq.job import JobStatus
 
+from mastowatch.adapters.redis_store import RedisHistory, RedisTally
 from mastowatch.config import Settings
+from mastowatch.errors import StoreUnavailable
 from mastowatch.jobs.scheduler import get_scheduler
+from mastowatch.jobs.worker import is_of_redis
+from mastowatch.ports.types import QueuePoint
 from mastowatch.processes.absence import Absence
 from mastowatch.redis_trouble import FULL, NOT_SAVING, READ_ONLY, Trouble
+from mastowatch.reliable.recovery import is_passing
 from mastowatch.reliable.serializer import JsonQueue
 from mastowatch.web.dashboard.app import create_dashboard
 from tests.api_server import KEY, SECRET, served
@@ -165,6 +170,27 @@ def test_the_scheduler_queues_what_fell_due_once_when_it_is_over(client: Redis, 
     assert scheduler.step(START + 3610) > 0
     queued = [raw for key in client.keys("rq:queue:*") for raw in client.lrange(key, 0, -1)]
     assert sorted(queued) == sorted(one.id.encode() for one in scheduler.recurring)
+
+
+def test_a_job_whose_pipeline_is_refused_has_not_failed(client: Redis):
+    """There redis-py puts before the answer which command it was."""
+    point = QueuePoint(START, "default", depth=0, oldest_s=0.0, started=0, finished=0, failed=0, workers=0)
+    client.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="NOREPLICAS") as in_one_step:
+            RedisTally(client).add_all({"accounts_seen": 1})
+        with pytest.raises(StoreUnavailable, match="NOREPLICAS") as one_by_one:
+            RedisHistory(client).record([point])
+    finally:
+        client.config_set("min-replicas-to-write", 0)
+    assert is_of_redis(in_one_step.value)
+    assert is_of_redis(one_by_one.value)
+
+
+def test_a_script_that_redis_6_refuses_may_be_asked_again():
+    told = "Error running script (call to f_1): @user_script:3: @user_script: 3: -OOM command not allowed"
+    assert is_passing(ResponseError(told))
+    assert not is_passing(ResponseError("Error running script (call to f_1): @user_script:3: attempt to index a nil"))
 
 
 def refusals(redis: Redis) -> int:

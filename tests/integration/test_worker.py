@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry as PatientRetry
 from rq.job import Retry
 
-from mastowatch.reliable import scripts
+from mastowatch.reliable import keeper, scripts
 from mastowatch.reliable.doorbell import Doorbell
 from mastowatch.reliable.horse import Horse
 from mastowatch.reliable.keeper import Keeper, _resident_mib
@@ -21,7 +25,8 @@ from mastowatch.reliable.line import Line
 from mastowatch.reliable.recovery import bury
 from mastowatch.reliable.serializer import JsonJob, JsonQueue
 from mastowatch.reliable.worker import LIFE_S, ReliableWorker
-from tests.engine import attempts, child_of, end_all, fail, gone, leftovers, made, note, notes, pid, start, wait
+from mastowatch.same_redis import same_redis
+from tests.engine import attempts, child_of, end_all, fail, gone, hold, leftovers, made, note, notes, pid, start, wait
 from tests.redis_server import running_redis
 
 pytestmark = pytest.mark.redis
@@ -315,6 +320,29 @@ def test_a_redis_that_comes_back_between_two_looks_ends_no_horse(redis: Redis, q
     assert redis.lrange("horses", 0, -1) == [str(job.return_value()).encode()]
 
 
+class PatientWorker(ReliableWorker):
+    """Has a client that tries three times, as MastoWatch's own, though it waits for a second each."""
+
+    def __init__(self, queues: list[str], *, connection: Redis, **options: Any) -> None:
+        patient = same_redis(connection, socket_timeout=1, retry=PatientRetry(NoBackoff(), 2))
+        super().__init__(queues, connection=patient, **options)
+
+
+def test_an_ending_outlives_a_redis_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Longer than a horse may show no life: each of its questions is shorter, and it shows life in between."""
+    monkeypatch.setattr(keeper, "STUCK_S", 2.5)
+    with running_redis(tmp_path) as server, Redis.from_url(server.url) as redis:
+        job = JsonQueue("default", connection=redis).enqueue(hold, str(tmp_path))
+        start(server.url, ["default"], PatientWorker)
+        wait((tmp_path / "begun").exists)
+        with server.standing_still():
+            (tmp_path / "go").touch()
+            time.sleep(10)
+        wait(lambda: job.get_status(refresh=True) == "finished")
+        end_all()
+        assert attempts(redis, job.id) == [("SUCCESSFUL", "")]
+
+
 def test_what_was_canceled_or_is_gone_is_not_run(redis: Redis, queue: JsonQueue, redis_server: str):
     redis.hset(queue.enqueue(note, redis_server, "canceled").key, "status", "canceled")
     redis.rpush(queue.key, "nobody")
@@ -355,6 +383,31 @@ def test_a_worker_is_registered_in_one_step_and_for_one_life(redis: Redis):
         assert registered(redis, worker)
         assert redis.hmget(worker.key, "state", "dry_run", "pid") == [b"idle", b"true", str(os.getpid()).encode()]
         assert 0 < redis.ttl(worker.key) <= LIFE_S
+
+
+def test_a_worker_whose_registration_was_not_answered_is_not_in_its_own_way(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    def unanswered(pipeline: Pipeline, *args: Any, **options: Any) -> None:
+        execute(pipeline, *args, **options)
+        raise RedisTimeoutError
+
+    execute = Pipeline.execute
+    monkeypatch.setattr(Keeper, "may_fork", lambda _: False)
+    with made(redis) as worker:
+        with monkeypatch.context() as once:
+            once.setattr(Pipeline, "execute", unanswered)
+            with pytest.raises(RedisTimeoutError):
+                worker.step(0)
+        worker.step(0)
+        assert registered(redis, worker)
+
+
+def test_two_workers_of_one_name_are_refused(redis: Redis):
+    with made(redis, name="one") as first, made(redis, name="one") as second:
+        first.register_birth()
+        with pytest.raises(ValueError, match="'one'"):
+            second.register_birth()
 
 
 def test_a_turn_after_one_without_redis_asks_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
