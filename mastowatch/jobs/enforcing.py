@@ -11,6 +11,7 @@ a few minutes, by the recurring one. See docs/explanation/enforcement.md.
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import replace
 
 from mastowatch import metrics
@@ -77,7 +78,10 @@ def undo_expired(context: Context) -> int:
     if context.rehearsing():
         return 0
     ended, errors = 0, list[MastodonError]()
-    for action in context.actions.due(context.clock(), _AT_ONCE):
+    due = list(context.actions.due(context.clock(), _AT_ONCE))
+    # Those at which it always fails would come first in every run, and the others after them would stay restricted.
+    random.shuffle(due)
+    for action in due:
         if context.rehearsing():
             break
         try:

@@ -349,6 +349,29 @@ def test_an_account_that_is_being_judged_is_left_for_the_next_run(redis, server)
     assert undo(world) == {"settled": 1}
 
 
+def test_accounts_at_which_mastodon_always_fails_keep_no_other_restricted(redis, server, monkeypatch):
+    world = enforced(redis, server)
+    for number in range(1, 9):
+        spammer(server, number)
+        judge(world, str(number))
+        world.now += 60
+    account = server.account
+
+    def fails_at_the_first_seven(account_id: str):
+        if account_id != "8":
+            raise MastodonUnreachable("no answer")
+        return account(account_id)
+
+    monkeypatch.setattr(server, "account", fails_at_the_first_seven)
+    world.now += 8 * DAY
+    for _ in range(200):  # one run in two comes to it
+        if ("8", "unsilence") in server.measures:
+            break
+        with pytest.raises(MastodonUnreachable):
+            undo(world)
+    assert ("8", "unsilence") in server.measures
+
+
 # --- deaths ---
 
 
