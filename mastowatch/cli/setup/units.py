@@ -26,6 +26,8 @@ def ask(setup: Setup) -> None:
     arguments, talk, plan = setup.arguments, setup.talk, setup.plan
     if arguments.workers and arguments.workers > MOST_WORKERS:
         raise ConfigError(f"--workers {arguments.workers}: one host has use for {MOST_WORKERS} at most")
+    if not setup.places.units:
+        _refuse_what_is_for_units(setup)
     plan.workers, plan.stream = arguments.workers, arguments.stream
     if not (setup.asks and setup.places.units and (plan.workers is None or plan.stream is None)):
         return
@@ -40,6 +42,15 @@ def ask(setup: Setup) -> None:
         talk.explain("A worker judges one account at a time and takes some 60 MB. One is enough for a small server.")
         wanted_workers = _number(setup, now)
         plan.workers = wanted_workers if wanted_workers != now else None
+
+
+def _refuse_what_is_for_units(setup: Setup) -> None:
+    """Raise ConfigError where a flag is about units, and the settings are others than theirs."""
+    given = {"--workers": setup.arguments.workers, "--stream": setup.arguments.stream, "--start": setup.arguments.start}
+    for flag, wanted in given.items():
+        if wanted:
+            told = f"{flag}: no unit of this machine reads {setup.places.env}; leave the flag or --config out"
+            raise ConfigError(told)
 
 
 def _number(setup: Setup, usual: int) -> int:
