@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,11 +19,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+# A port that the system chooses it also gives to the next who asks, and to connections, until somebody listens there:
+# seconds later, on a busy machine. So each process of pytest goes round in ports of its own, below those.
+_FIRST, _OF_EACH = 10_000, 2_500
+_OWN = int(os.environ.get("PYTEST_XDIST_WORKER", "gw8").removeprefix("gw")) % 9 * _OF_EACH
+_TRIED = itertools.count(random.randrange(_OF_EACH))
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens at, and that nobody else is given for a while."""
+    while True:
+        port = _FIRST + _OWN + next(_TRIED) % _OF_EACH
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class RedisProcess:

@@ -18,7 +18,7 @@ from redis import Redis
 from mastowatch.reliable.serializer import JsonQueue
 from tests import engine
 from tests.engine import attempts, expire_registration
-from tests.redis_server import RedisProcess, free_port
+from tests.redis_server import RedisProcess, free_port, running_redis
 from tests.snapshot import snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,7 @@ def start(tmp_path: Path, redis_server: str) -> Iterator[Callable[..., Version]]
 
     yield start
     for one in made:
+        print(f"{one.process.args}: {one.process.poll()}\n{one.said}")  # shown where the test failed
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()
@@ -197,18 +198,16 @@ def with_newer_keys(redis: RedisProcess, directory: Path) -> None:
 
 
 def test_redis_may_come_back_with_newer_keys_and_nothing_is_written_to_them(start, tmp_path):
-    redis = RedisProcess(tmp_path)
-    redis.start()
-    older = [start(1, command, REDIS_URL=redis.url) for command in ALL]
-    with Redis.from_url(redis.url) as client:
-        wait(lambda: len(alive(client)) == 4 and all(one.works for one in older))
-    redis.kill()
-    wait(lambda: all(one.events("redis_away") for one in older))
-    with_newer_keys(redis, tmp_path)
-    assert [one.end() for one in older] == [1, 1, 1, 1], [one.said for one in older]
-    with Redis.from_url(redis.url) as client:
-        assert client.keys() == [b"mastowatch:layout"]
-    redis.stop()
+    with running_redis(tmp_path) as redis:
+        older = [start(1, command, REDIS_URL=redis.url) for command in ALL]
+        with Redis.from_url(redis.url) as client:
+            wait(lambda: len(alive(client)) == 4 and all(one.works for one in older))
+        redis.kill()
+        wait(lambda: all(one.events("redis_away") for one in older))
+        with_newer_keys(redis, tmp_path)
+        assert [one.end() for one in older] == [1, 1, 1, 1], [one.said for one in older]
+        with Redis.from_url(redis.url) as client:
+            assert client.keys() == [b"mastowatch:layout"]
 
 
 def test_the_api_says_503_until_the_keys_are_migrated(start, redis: Redis, tmp_path):
