@@ -148,6 +148,8 @@ def test_403(suite, see, mended):
 
 
 def test_429(suite, see, mended):
+    # The polls of the tests before may have used up our own budget, and then nothing is asked that could be refused.
+    suite.host.sh("redis-cli -n 1 --scan --pattern 'mastowatch:budget:*' | xargs -r redis-cli -n 1 del")
     suite.mastodon.fault("status", path=ACCOUNTS, status=429)
     command(suite, "jobs", "recurring", "run", "poll_admin_accounts")
     see("429: too many requests")
